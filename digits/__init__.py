@@ -1,0 +1,1 @@
+"""Recognising handwritten digits: what the pipeline's stages are made of."""

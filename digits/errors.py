@@ -1,0 +1,21 @@
+"""Mistakes that a person can mend, told in one line."""
+
+import sys
+from collections.abc import Callable
+
+
+class InputError(Exception):
+    """A bad parameter, file or network. Its message names it, what is wrong and what to do."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call ``main`` as a program: an InputError is one line on stderr and exit code 1, Ctrl-C is exit code 130.
+
+    DVC commits the outputs of a command that exits with 0, so that an interrupted one must not.
+    """
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

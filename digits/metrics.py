@@ -1,0 +1,69 @@
+"""Predictions → metrics."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.store import CLASSES
+
+Labels = NDArray[np.integer[Any]]
+Probabilities = NDArray[np.floating[Any]]
+
+
+def accuracy(errors: int, images: int) -> dict[str, float]:
+    """Return how many of ``images`` are right, with the 95 % interval of E. B. Wilson (1927)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(images - errors, images).proportion_ci(0.95, method="wilson")
+    return {
+        "images": images,
+        "errors": errors,
+        "accuracy": (images - errors) / images,
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
+    }
+
+
+def classification(labels: Labels, probabilities: Probabilities) -> dict[str, Any]:
+    """Measure ``probabilities`` (N, 10) against ``labels`` (N,): counts, accuracy with interval, loss in nats,
+    macro F1, expected calibration error, and the counts and accuracy of each digit that occurs."""
+    from sklearn.metrics import f1_score, log_loss
+
+    predicted = probabilities.argmax(axis=1)
+    wrong = predicted != labels
+    # In float32 a row's sum is off by 1e-7.
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
+    return {
+        **accuracy(int(wrong.sum()), len(labels)),
+        "loss": float(log_loss(labels, exact, labels=range(CLASSES))),
+        "macro_f1": float(f1_score(labels, predicted, average="macro")),
+        "calibration_error": calibration_error(labels, probabilities),
+        "digit": {
+            str(digit): accuracy(int(wrong[labels == digit].sum()), int((labels == digit).sum()))
+            for digit in np.unique(labels)
+        },
+    }
+
+
+def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) -> list[dict[str, float]]:
+    """Return, for each of ``bins`` equal ranges of the highest probability that holds any prediction, its count, the
+    mean probability and the accuracy (C. Guo et al., "On calibration of modern neural networks", 2017)."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        {
+            "images": int((index == part).sum()),
+            "confidence": float(confidence[index == part].mean(dtype=np.float64)),
+            "accuracy": float(right[index == part].mean()),
+        }
+        for part in np.unique(index)
+    ]
+
+
+def calibration_error(labels: Labels, probabilities: Probabilities) -> float:
+    """Return the expected calibration error, 0 to 1: how far confidence and accuracy lie apart, on average."""
+    rows = reliability(labels, probabilities)
+    return sum(row["images"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(labels)

@@ -1,0 +1,154 @@
+"""Keras's own vocabulary, written as YAML, made into Keras objects."""
+
+import difflib
+import inspect
+import json
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from digits.errors import InputError
+from digits.files import replacing
+from digits.store import CLASSES, SIDE
+
+Spec = Mapping[str, Mapping[str, Any]]
+
+
+def build(layers: Sequence[Spec]) -> keras.Model:
+    """Make a model of ``layers``: uint8 (N, 28, 28) in, the probabilities float32 (N, 10) out.
+
+    Scaling to 0...1 is its first layer, so that nobody who uses it can scale otherwise.
+    Raises InputError for an unknown layer or argument, or where the probabilities do not come out.
+    """
+    inputs = keras.Input((SIDE, SIDE), dtype="uint8")
+    outputs = keras.layers.Rescaling(1 / 255)(inputs)
+    outputs = keras.layers.Reshape((SIDE, SIDE, 1))(outputs)
+    for number, spec in enumerate(layers):
+        key = f"train.network[{number}]"
+        layer = _make(keras.layers, keras.Layer, spec, key)
+        try:
+            outputs = layer(outputs)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"params.yaml: {key}: {next(iter(spec))} does not fit: {_first_line(error)}") from None
+    model = keras.Model(inputs, outputs)
+    if model.output_shape != (None, CLASSES) or not _is_distribution(model):
+        raise InputError(
+            f"params.yaml: train.network: its output {model.output_shape} is not {CLASSES} probabilities; "
+            "let it end with Dense: {units: 10, activation: softmax}"
+        )
+    return model
+
+
+def _is_distribution(model: keras.Model) -> bool:
+    probabilities = keras.ops.convert_to_numpy(model(np.zeros((1, SIDE, SIDE), np.uint8), training=False))
+    return bool(np.all(probabilities >= 0) and np.isclose(probabilities.sum(), 1, atol=1e-3))
+
+
+def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
+    """Make the optimiser ``spec``; a percentage within its learning-rate schedule is a part of ``steps``.
+
+    Raises InputError for an unknown name or argument.
+    """
+    ((name, arguments),) = spec.items()
+    key = "train.optimizer"
+    rate = arguments.get("learning_rate")
+    if isinstance(rate, dict):
+        if len(rate) != 1 or not isinstance(next(iter(rate.values())), dict):
+            raise InputError(f"params.yaml: {key}.{name}.learning_rate: should be a number or one schedule, not {rate}")
+        ((schedule, options),) = rate.items()
+        where = f"{key}.{name}.learning_rate"
+        options = {option: _steps(value, steps, f"{where}.{schedule}.{option}") for option, value in options.items()}
+        schedules = keras.optimizers.schedules
+        rate = _make(schedules, schedules.LearningRateSchedule, {schedule: options}, where)
+        arguments = {**arguments, "learning_rate": rate}
+    return _make(keras.optimizers, keras.optimizers.Optimizer, {name: arguments}, key)
+
+
+def _steps(value: Any, steps: int, key: str) -> Any:
+    if isinstance(value, list):
+        return [_steps(part, steps, key) for part in value]
+    if not isinstance(value, str) or not value.endswith("%"):
+        return value
+    try:
+        return max(1, round(float(value[:-1]) / 100 * steps))
+    except ValueError:
+        raise InputError(f"params.yaml: {key}: {value!r} should be a number of steps or a percentage of them") from None
+
+
+def make_loss(spec: Spec) -> keras.losses.Loss:
+    """Make the loss ``spec``, which compares (N, 10) probabilities with one-hot labels.
+
+    Raises InputError for an unknown name or argument.
+    """
+    return _make(keras.losses, keras.losses.Loss, spec, "train.loss")
+
+
+def _make(module: ModuleType, base: type, spec: Spec, key: str) -> Any:
+    ((name, arguments),) = spec.items()
+    classes = {
+        known: member for known, member in vars(module).items() if inspect.isclass(member) and issubclass(member, base)
+    }
+    if name not in classes:
+        near = difflib.get_close_matches(name, classes, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise InputError(f"params.yaml: {key}: Keras has no {base.__name__} {name!r}{hint}")
+    try:
+        return classes[name](**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"params.yaml: {key}: {name}: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def list_layers(model: keras.Model) -> list[dict[str, Any]]:
+    """Return a row for each layer of ``model``: its class, its output's shape, its number of parameters."""
+    return [
+        {
+            "layer": type(layer).__name__,
+            "output": "×".join(map(str, layer.output.shape[1:])),
+            "parameters": layer.count_params(),
+        }
+        for layer in model.layers
+    ]
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write ``model``, without its optimiser, as a .keras archive.
+
+    The same model gives the same bytes: the dates in the archive are fixed.
+    """
+    # Keras numbers the models of a process: with a name of its own the bytes stay the same.
+    bare = keras.Model(model.inputs, model.outputs, name="digits")
+    with tempfile.TemporaryDirectory() as folder, replacing(path) as partial:
+        dated = Path(folder) / "model.keras"
+        bare.save(dated)
+        with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
+            for name in sorted(source.namelist()):
+                content = source.read(name)
+                if name == "metadata.json":
+                    content = json.dumps({**json.loads(content), "date_saved": "1980-01-01"}).encode()
+                target.writestr(zipfile.ZipInfo(name), content)
+
+
+def load(path: Path) -> keras.Model:
+    """Read a model that ``save`` wrote. Raises InputError where the file is missing, damaged or no such model."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file; make it: dvc repro train")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever the damage leads to, from KeyError to BadZipFile.
+        raise InputError(
+            f"{path}: no Keras model ({_first_line(error) or type(error).__name__}); "
+            "make it anew: dvc repro --force train"
+        ) from None
+    if model.input_shape != (None, SIDE, SIDE) or model.output_shape != (None, CLASSES):
+        raise InputError(f"{path}: a model from {model.input_shape} to {model.output_shape}, not from 28x28 to 10")
+    return model

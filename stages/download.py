@@ -1,0 +1,41 @@
+"""Fetch the raw files of the dataset, or MNIST's sample where no mirror answers."""
+
+import os
+import sys
+from pathlib import Path
+
+from digits import datasets, params
+from digits.errors import InputError, run
+
+RAW = Path("data/raw")
+
+WARNING = """
+################################################################################
+#  NO MIRROR ANSWERS: GOING ON WITH A SAMPLE OF 5,000 DIGITS INSTEAD OF 70,000
+#
+#  Its results say "mnist-sample" and cannot be compared with those on MNIST.
+#  The way back to the full set, once there is a network or a mirror:
+#
+#      dvc repro --force download && dvc repro
+#
+#  A folder with the four original files is a mirror too: MNIST_MIRROR=folder
+################################################################################
+"""
+
+
+def main() -> None:
+    section = params.load().download
+    mirrors = [*filter(None, [os.environ.get("MNIST_MIRROR")]), *section.mirrors.get(section.dataset, [])]
+    try:
+        datasets.download(section.dataset, mirrors, RAW / section.dataset)
+    except datasets.UnavailableError as error:
+        if section.offline == "fail":
+            raise
+        if section.dataset != "mnist":
+            raise InputError(f"{error}. The sample for working offline is of MNIST only") from None
+        datasets.write_sample(RAW / datasets.SAMPLE)
+        print(WARNING, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,65 @@
+"""dvc.yaml against what the stages import, read and write."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def imported(path: Path) -> set[Path]:
+    """Return ``path`` and every project file that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Import(names=names):
+                    modules = [name.name for name in names]
+                case ast.ImportFrom(module=str(module), names=names, level=0):
+                    modules = [module, *(f"{module}.{name.name}" for name in names)]
+                case ast.ImportFrom():
+                    raise AssertionError(f"{file}: a relative import, which this test does not follow")
+                case _:
+                    continue
+            waiting += [found_file for module in modules for found_file in files_of(module)]
+    return found
+
+
+def files_of(module: str) -> list[Path]:
+    parts = module.split(".")
+    candidates = [ROOT.joinpath(*parts[:length]) for length in range(1, len(parts) + 1)]
+    paths = [path for base in candidates for path in (base.with_suffix(".py"), base / "__init__.py")]
+    return [path for path in paths if path.is_file()]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_name_every_project_module_that_the_stage_imports(stage: str) -> None:
+    needed = {path.relative_to(ROOT).as_posix() for path in imported(ROOT / "stages" / f"{stage}.py")}
+    named = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert named == needed
+
+
+def test_the_test_set_is_a_dependency_of_evaluate_alone() -> None:
+    readers = {stage for stage in STAGES if "data/processed/test.npz" in STAGES[stage]["deps"]}
+    folders = {dep for stage in STAGES for dep in STAGES[stage]["deps"] if dep in ("data", "data/processed")}
+    assert readers == {"evaluate"}
+    assert not folders
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_depends_on_its_own_section_of_the_parameters_alone(stage: str) -> None:
+    assert STAGES[stage]["params"] == [stage]
+
+
+@pytest.mark.parametrize("stage", ["download", "preprocess", "augment", "plot"])
+def test_the_light_stages_do_without_tensorflow(stage: str) -> None:
+    heavy = {"network.py", "training.py", "recognizer.py"}
+    assert not heavy & {path.name for path in imported(ROOT / "stages" / f"{stage}.py")}

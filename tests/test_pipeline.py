@@ -1,0 +1,276 @@
+"""The whole pipeline under real DVC, on the sample that needs no network."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from digits import store
+
+ROOT = Path(__file__).parent.parent
+PROJECT = [".dvc/config", ".dvc/.gitignore", ".gitignore", "dvc.yaml", "params.yaml", "digits", "stages"]
+STAGES = ["download", "preprocess", "augment", "train", "evaluate", "plot"]
+NETWORK = [
+    {"Conv2D": {"filters": 8, "kernel_size": 5, "strides": 2, "use_bias": False}},
+    {"BatchNormalization": {}},
+    {"ReLU": {}},
+    {"Flatten": {}},
+    {"Dropout": {"rate": 0.2}},
+    {"Dense": {"units": 10, "activation": "softmax"}},
+]
+
+
+class Repository:
+    """A Git and DVC repository of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # The commands' python is that of the tests; no mirror is taken from the surroundings.
+        self.environment = {
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "MNIST_MIRROR": "",
+        }
+
+    def run(self, *command: str, code: int = 0) -> str:
+        done = subprocess.run(command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, f"{' '.join(command)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def set(self, **sections: dict[str, Any]) -> None:
+        params = yaml.safe_load((self.path / "params.yaml").read_text())
+        for section, changes in sections.items():
+            params[section].update(changes)
+        (self.path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", message)
+
+    def copy(self, path: Path) -> "Repository":
+        shutil.copytree(self.path, path, symlinks=True)
+        return Repository(path)
+
+    def metrics(self, name: str) -> Any:
+        return json.loads((self.path / "metrics" / f"{name}.json").read_text())
+
+    def would_run(self) -> list[str]:
+        return [stage for stage in STAGES if f"Running stage '{stage}'" in self.run("dvc", "repro", "--dry")]
+
+    def hashes(self) -> dict[str, str]:
+        lock = yaml.safe_load((self.path / "dvc.lock").read_text())["stages"]
+        return {out["path"]: out["md5"] for stage in lock.values() for out in stage["outs"]}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository in which ``dvc repro`` has run; tests that change it work on a copy."""
+    path = tmp_path_factory.mktemp("pipeline") / "repository"
+    path.mkdir()
+    for name in PROJECT:
+        (path / name).parent.mkdir(exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, path / name)
+    repository = Repository(path)
+    repository.set(
+        download={"mirrors": {}, "offline": "sample"},
+        augment={"passes": 2},
+        train={"network": NETWORK, "epochs": 3, "batch_size": 64},
+        plot={"dpi": 60},
+    )
+    repository.run("git", "init", "-q", "-b", "main")
+    repository.commit("start")
+    output = repository.run("dvc", "repro")
+    assert "NO MIRROR ANSWERS" in output
+    assert "dvc repro --force download" in output
+    repository.commit("a run")
+    return repository
+
+
+def test_metrics_name_the_sample_and_what_they_count(finished: Repository) -> None:
+    train, test = finished.metrics("train"), finished.metrics("test")
+    assert train["dataset"] == test["dataset"] == "mnist-sample"
+    assert train["images"] + train["validation"]["images"] == 4300
+    assert test["images"] == 700
+    assert test["accuracy"] == pytest.approx(1 - test["errors"] / 700)
+    assert test["accuracy_low"] < test["accuracy"] < test["accuracy_high"]
+    assert test["accuracy"] > 0.85
+
+
+def test_every_picture_is_drawn(finished: Repository) -> None:
+    plots = yaml.safe_load((finished.path / "dvc.yaml").read_text())["stages"]["plot"]["plots"]
+    for plot in plots:
+        (name,) = plot
+        assert (finished.path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_run_does_nothing(finished: Repository) -> None:
+    assert "Data and pipelines are up to date" in finished.run("dvc", "repro")
+
+
+def test_a_forced_run_gives_the_same_bytes(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.run("dvc", "repro", "--force")
+    assert (copy.path / "dvc.lock").read_text() == (finished.path / "dvc.lock").read_text()
+    assert copy.run("git", "status", "--short") == ""
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "stages"),
+    [
+        ("plot", {"mistakes": 7}, ["plot"]),
+        ("evaluate", {"shift": 1}, ["evaluate", "plot"]),
+        ("train", {"epochs": 4}, ["train", "evaluate", "plot"]),
+        ("augment", {"rotation": 20}, ["augment", "train", "evaluate", "plot"]),
+    ],
+)
+def test_only_what_changed_reruns(
+    finished: Repository, tmp_path: Path, section: str, changes: dict[str, Any], stages: list[str]
+) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(**{section: changes})
+    assert copy.would_run() == stages
+
+
+def test_a_comment_in_the_figures_reruns_plot_alone(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    with (copy.path / "digits" / "figures.py").open("a") as file:
+        file.write("# a comment\n")
+    assert copy.would_run() == ["plot"]
+
+
+def test_a_killed_training_goes_on_without_the_test_set_to_the_same_bytes(finished: Repository, tmp_path: Path) -> None:
+    bare = Repository(tmp_path / "bare")
+    for name in ("params.yaml", "digits", "stages", "data/augmented", "data/processed/validation.npz"):
+        (bare.path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (finished.path / name).is_dir() else shutil.copy
+        copy(finished.path / name, bare.path / name)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train"], cwd=bare.path, env=bare.environment, stdout=subprocess.DEVNULL
+    )
+    curves = bare.path / "plots" / "training.tsv"
+    while not curves.exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() != 0
+    assert not (bare.path / "models" / "model.keras").exists()
+    assert len(curves.read_text().splitlines()) < 4
+    assert "going on after epoch" in bare.run(sys.executable, "-m", "stages.train")
+    for name in ("models/model.keras", "metrics/train.json", "plots/training.tsv"):
+        assert hashlib.md5((bare.path / name).read_bytes()).hexdigest() == finished.hashes()[name]
+    assert not list((bare.path / ".checkpoints").iterdir())
+
+
+def test_with_augmentation_off_the_training_set_is_handed_on(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    off = dict.fromkeys(["rotation", "zoom", "shift", "shear", "elastic_alpha"], 0)
+    copy.set(augment={**off, "passes": 5})
+    copy.run("dvc", "repro", "augment")
+    assert [path.name for path in (copy.path / "data" / "augmented").iterdir()] == ["00.npz"]
+    one, other = (store.load(copy.path / "data" / name, "") for name in ("augmented/00.npz", "processed/train.npz"))
+    assert (one.images == other.images).all()
+
+
+def test_a_queued_sweep_and_branches_are_compared(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.run("dvc", "exp", "run", "--queue", "-S", "train.epochs=1,2")
+    copy.run("dvc", "exp", "run", "--run-all")
+    table = json.loads(copy.run("dvc", "exp", "show", "--json"))
+    runs = [run["revs"][0]["data"] for row in table for run in row["experiments"] or []]
+    epochs = {run["params"]["params.yaml"]["data"]["train"]["epochs"]: run["metrics"] for run in runs}
+    assert set(epochs) == {1, 2}
+    accuracies = [metrics["metrics/test.json"]["data"]["accuracy"] for metrics in epochs.values()]
+    assert len(set(accuracies)) == 2
+
+    copy.run("dvc", "exp", "branch", next(run["name"] for row in table for run in row["experiments"]), "fewer-epochs")
+    copy.run("git", "checkout", "-q", "fewer-epochs")
+    metrics = json.loads(copy.run("dvc", "metrics", "diff", "main", "--json"))
+    assert metrics["metrics/test.json"]["accuracy"]["diff"] != 0
+    params = json.loads(copy.run("dvc", "params", "diff", "main", "--json"))
+    assert list(params["params.yaml"]) == ["train.epochs"]
+
+
+def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.run("dvc", "plots", "show", "-o", "charts")
+    page = (copy.path / "charts" / "index.html").read_text()
+    for title in ("Loss on the", "Accuracy on the", "Test digits and what they were read as", "Reliability on"):
+        assert page.count(f'"{title}') == 1
+    for picture in ("mistakes", "augmentation", "network"):
+        assert f"{picture}.png" in page
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("train", {"epochs": 0}, "train.epochs: 0 should be"),
+        ("train", {"network": [{"Dens": {"units": 10}}]}, "'Dens'; did you mean Dense?"),
+        ("plot", {"colour": "red"}, "plot.colour: unknown key"),
+    ],
+)
+def test_a_bad_parameter_is_one_line_and_nothing_is_computed(
+    finished: Repository, tmp_path: Path, section: str, changes: dict[str, Any], message: str
+) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    before = (copy.path / "dvc.lock").read_text()
+    copy.set(**{section: changes})
+    output = copy.run("dvc", "repro", section, code=255) if section == "train" else copy.run(
+        sys.executable, "-m", f"stages.{section}", code=1
+    )  # fmt: skip
+    errors = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in output
+    assert (copy.path / "dvc.lock").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "file", "maker"),
+    [
+        ("preprocess", "data/raw/mnist-sample/train-images-idx3-ubyte.gz", "download"),
+        ("augment", "data/processed/train.npz", "preprocess"),
+        ("train", "data/augmented/00.npz", "augment"),
+        ("evaluate", "models/model.keras", "train"),
+        ("plot", "plots/layers.csv", "train"),
+    ],
+)
+def test_a_damaged_input_is_one_line_that_names_it_and_the_command(
+    finished: Repository, tmp_path: Path, stage: str, file: str, maker: str
+) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    path = copy.path / file
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2])
+    output = copy.run(sys.executable, "-m", f"stages.{stage}", code=1)
+    errors = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert Path(file).name in errors[0]
+    assert f"dvc repro --force {maker}" in errors[0]
+    assert "Traceback" not in output
+
+
+def test_without_a_mirror_and_without_the_sample_it_fails_in_one_line(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(download={"offline": "fail"})
+    output = copy.run(sys.executable, "-m", "stages.download", code=1)
+    assert "error: no mirror serves mnist" in output
+    assert "Traceback" not in output
+
+
+def test_shifted_views_change_the_probabilities(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(evaluate={"shift": 1})
+    copy.run("dvc", "repro", "evaluate")
+    assert copy.metrics("test")["loss"] != finished.metrics("test")["loss"]
