@@ -27,7 +27,7 @@ def accuracy(errors: int, images: int) -> dict[str, float]:
 
 def classification(labels: Labels, probabilities: Probabilities) -> dict[str, Any]:
     """Measure ``probabilities`` (N, 10) against ``labels`` (N,): counts, accuracy with interval, loss in nats,
-    macro F1, expected calibration error, and the counts and accuracy of each digit that occurs."""
+    macro F1 and expected calibration error."""
     from sklearn.metrics import f1_score, log_loss
 
     predicted = probabilities.argmax(axis=1)
@@ -40,11 +40,16 @@ def classification(labels: Labels, probabilities: Probabilities) -> dict[str, An
         "loss": float(log_loss(labels, exact, labels=range(CLASSES))),
         "macro_f1": float(f1_score(labels, predicted, average="macro")),
         "calibration_error": calibration_error(labels, probabilities),
-        "digit": {
-            str(digit): accuracy(int(wrong[labels == digit].sum()), int((labels == digit).sum()))
-            for digit in np.unique(labels)
-        },
     }
+
+
+def by_digit(labels: Labels, probabilities: Probabilities) -> list[dict[str, float]]:
+    """Return the counts and the accuracy, with its interval, of each digit that occurs."""
+    wrong = probabilities.argmax(axis=1) != labels
+    return [
+        {"digit": int(digit), **accuracy(int(wrong[labels == digit].sum()), int((labels == digit).sum()))}
+        for digit in np.unique(labels)
+    ]
 
 
 def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) -> list[dict[str, float]]:

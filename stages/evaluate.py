@@ -11,7 +11,8 @@ from digits.files import write_json, write_table
 
 MODEL, TEST = Path("models/model.keras"), Path("data/processed/test.npz")
 METRICS, PREDICTIONS = Path("metrics/test.json"), Path("data/predictions.npz")
-CONFUSION, RELIABILITY = Path("plots/confusion.csv"), Path("plots/reliability.csv")
+CONFUSION, DIGITS = Path("plots/confusion.csv"), Path("plots/digits.csv")
+RELIABILITY = Path("plots/reliability.csv")
 
 
 def main() -> None:
@@ -22,10 +23,13 @@ def main() -> None:
     probabilities = np.mean(views, axis=0)
 
     measured = metrics.classification(test.labels, probabilities)
-    write_json(METRICS, {"dataset": test.name, **measured})
+    digits = metrics.by_digit(test.labels, probabilities)
+    by_digit = {str(row["digit"]): row["accuracy"] for row in digits}
+    write_json(METRICS, {"dataset": test.name, **measured, "accuracy_by_digit": by_digit})
     store.save(PREDICTIONS, test, probabilities=probabilities)
     pairs = zip(test.labels, probabilities.argmax(axis=1), strict=True)
     write_table(CONFUSION, [{"actual": actual, "predicted": predicted} for actual, predicted in pairs])
+    write_table(DIGITS, digits)
     write_table(RELIABILITY, metrics.reliability(test.labels, probabilities))
     print(
         f"{test.name}: {measured['errors']} errors in {measured['images']} test pictures, "

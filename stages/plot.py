@@ -11,6 +11,7 @@ PREDICTIONS, PLOTS = Path("data/predictions.npz"), Path("plots")
 
 EPOCH = {"epoch": int, "loss": float, "accuracy": float, "val_loss": float, "val_accuracy": float}
 LAYER = {"layer": str, "output": str, "parameters": int}
+DIGIT = {"digit": int, "errors": int, "accuracy": float, "accuracy_low": float, "accuracy_high": float}
 BIN = {"images": int, "confidence": float, "accuracy": float}
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     probabilities = store.load_arrays(PREDICTIONS, "evaluate", "probabilities")["probabilities"]
     epochs = read_table(PLOTS / "training.tsv", "train", EPOCH)
     layers = read_table(PLOTS / "layers.csv", "train", LAYER)
+    digits = read_table(PLOTS / "digits.csv", "evaluate", DIGIT)
     bins = read_table(PLOTS / "reliability.csv", "evaluate", BIN)
     for name, figure in {
         "examples": figures.examples(train.images[some], train.labels[some]),
@@ -30,6 +32,7 @@ def main() -> None:
         "curves": figures.curves(epochs),
         "predictions": figures.predictions(test.images[some], test.labels[some], probabilities[some]),
         "confusion_matrix": figures.confusion(test.labels, probabilities.argmax(axis=1)),
+        "accuracy_by_digit": figures.accuracy_by_digit(digits),
         "reliability_diagram": figures.reliability(bins),
         "mistakes": figures.mistakes(test.images, test.labels, probabilities, section.mistakes),
     }.items():

@@ -11,6 +11,10 @@ EPOCHS = [
     for epoch in (1, 2, 3)
 ]
 LAYERS = [{"layer": "Conv2D", "output": "26×26×2", "parameters": 20}, {"layer": "New", "output": "10", "parameters": 0}]
+DIGITS = [
+    {"digit": digit, "errors": digit, "accuracy": 1 - digit / 100, "accuracy_low": 0.9, "accuracy_high": 1.0}
+    for digit in range(10)
+]
 BINS = [{"images": 3, "confidence": 0.4, "accuracy": 0.3}, {"images": 900, "confidence": 0.99, "accuracy": 1.0}]
 
 
@@ -38,6 +42,7 @@ def all_figures(dataset: Dataset) -> dict[str, Figure]:
         "curves": figures.curves(EPOCHS),
         "one epoch": figures.curves(EPOCHS[:1]),
         "network": figures.network(LAYERS),
+        "accuracy by digit": figures.accuracy_by_digit(DIGITS),
         "reliability": figures.reliability(BINS),
     }
 

@@ -203,7 +203,13 @@ def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.run("dvc", "plots", "show", "-o", "charts")
     page = (copy.path / "charts" / "index.html").read_text()
-    for title in ("Loss on the", "Accuracy on the", "Test digits and what they were read as", "Reliability on"):
+    for title in (
+        "Loss on the",
+        "Accuracy on the",
+        "Test digits and what they were read as",
+        "Errors on",
+        "Reliability on",
+    ):
         assert page.count(f'"{title}') == 1
     for picture in ("mistakes", "augmentation", "network"):
         assert f"{picture}.png" in page
