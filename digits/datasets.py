@@ -104,9 +104,9 @@ def _answering(urls: Iterable[str]) -> set[str]:
     def ask(url: str) -> None:
         try:
             requests.get(url, stream=True, timeout=ANSWER_SECONDS).close()
-            answering.add(url)
-        except requests.RequestException:
-            pass
+        except Exception:  # A URL that is none raises other errors than a host that is away.
+            return
+        answering.add(url)
 
     threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
     deadline = time.monotonic() + ANSWER_SECONDS

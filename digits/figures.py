@@ -52,7 +52,7 @@ def examples(images: Images, labels: Labels) -> Figure:
 
 
 def predictions(images: Images, labels: Labels, probabilities: NDArray[np.floating[Any]]) -> Figure:
-    """Draw pictures under their label and what was read, with its probability."""
+    """Draw pictures, uint8 (N, 28, 28), under their label and what was read by ``probabilities`` (N, 10)."""
     read = probabilities.argmax(axis=1)
     titles = [
         f"is {label}, read {digit}\n{_percent(probability)}"
@@ -67,7 +67,7 @@ def _percent(probability: float) -> str:
 
 
 def mistakes(images: Images, labels: Labels, probabilities: NDArray[np.floating[Any]], most: int) -> Figure:
-    """Draw at most ``most`` wrong readings, the most confident first."""
+    """Draw at most ``most`` of the wrong readings by ``probabilities`` (N, 10), the most confident first."""
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     if not len(wrong):
@@ -81,7 +81,7 @@ def mistakes(images: Images, labels: Labels, probabilities: NDArray[np.floating[
 
 
 def augmentation(originals: Images, augmented: Images) -> Figure:
-    """Draw pictures, and below each one what augmentation made of it."""
+    """Draw pictures, uint8 (N, 28, 28), and below each one what augmentation made of it."""
     figure = Figure(figsize=(len(originals), 2.2), layout="constrained")
     grid = figure.subplots(2, len(originals), squeeze=False)
     for row, name, images in zip(grid, ("original", "augmented"), (originals, augmented), strict=True):
@@ -110,7 +110,7 @@ def curves(rows: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def confusion(labels: Labels, predicted: Labels) -> Figure:
-    """Draw how often each digit was read as which; the colour counts the mistakes alone."""
+    """Draw how often each of ``labels`` (N,) was read as which digit; the colour counts the mistakes alone."""
     counts = np.zeros((CLASSES, CLASSES), int)
     np.add.at(counts, (labels, predicted), 1)
     wrong = counts * ~np.eye(CLASSES, dtype=bool)

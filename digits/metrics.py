@@ -12,7 +12,7 @@ Probabilities = NDArray[np.floating[Any]]
 
 
 def accuracy(errors: int, images: int) -> dict[str, float]:
-    """Return how many of ``images`` are right, with the 95 % interval of E. B. Wilson (1927)."""
+    """Return the counts, the accuracy and its 95 % interval (E. B. Wilson, 1927), all from 0 to 1 but the counts."""
     from scipy.stats import binomtest
 
     interval = binomtest(images - errors, images).proportion_ci(0.95, method="wilson")
@@ -44,7 +44,7 @@ def classification(labels: Labels, probabilities: Probabilities) -> dict[str, An
 
 
 def by_digit(labels: Labels, probabilities: Probabilities) -> list[dict[str, float]]:
-    """Return the counts and the accuracy, with its interval, of each digit that occurs."""
+    """Return ``accuracy`` of each digit that occurs in ``labels`` (N,), read with ``probabilities`` (N, 10)."""
     wrong = probabilities.argmax(axis=1) != labels
     return [
         {"digit": int(digit), **accuracy(int(wrong[labels == digit].sum()), int((labels == digit).sum()))}
@@ -53,8 +53,11 @@ def by_digit(labels: Labels, probabilities: Probabilities) -> list[dict[str, flo
 
 
 def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) -> list[dict[str, float]]:
-    """Return, for each of ``bins`` equal ranges of the highest probability that holds any prediction, its count, the
-    mean probability and the accuracy (C. Guo et al., "On calibration of modern neural networks", 2017)."""
+    """Return, for each of ``bins`` equal ranges of a picture's highest probability that is not empty, its count, its
+    mean probability and its accuracy, for ``labels`` (N,) and ``probabilities`` (N, 10).
+
+    C. Guo et al., "On calibration of modern neural networks" (2017).
+    """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -6,7 +6,8 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ import keras
 import numpy as np
 
 from digits.errors import InputError
-from digits.files import replacing
+from digits.files import again, replacing
 from digits.store import CLASSES, SIDE
 
 Spec = Mapping[str, Mapping[str, Any]]
@@ -33,22 +34,31 @@ def build(layers: Sequence[Spec]) -> keras.Model:
     for number, spec in enumerate(layers):
         key = f"train.network[{number}]"
         layer = _make(keras.layers, keras.Layer, spec, key)
-        try:
+        with _told(f"{key}: {next(iter(spec))} does not fit"):
             outputs = layer(outputs)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"params.yaml: {key}: {next(iter(spec))} does not fit: {_first_line(error)}") from None
-    model = keras.Model(inputs, outputs)
-    if model.output_shape != (None, CLASSES) or not _is_distribution(model):
+    with _told("train.network"):
+        model = keras.Model(inputs, outputs)
+        probabilities = keras.ops.convert_to_numpy(model(np.zeros((1, SIDE, SIDE), np.uint8), training=False))
+    whole = probabilities.shape == (1, CLASSES) and np.isclose(probabilities.sum(), 1, atol=1e-3)
+    if not whole or (probabilities < 0).any():
         raise InputError(
-            f"params.yaml: train.network: its output {model.output_shape} is not {CLASSES} probabilities; "
+            f"params.yaml: train.network: its output {outputs.shape} is not {CLASSES} probabilities; "
             "let it end with Dense: {units: 10, activation: softmax}"
         )
     return model
 
 
-def _is_distribution(model: keras.Model) -> bool:
-    probabilities = keras.ops.convert_to_numpy(model(np.zeros((1, SIDE, SIDE), np.uint8), training=False))
-    return bool(np.all(probabilities >= 0) and np.isclose(probabilities.sum(), 1, atol=1e-3))
+def compile(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -> None:
+    """Compile ``model`` with the optimiser and the loss of params.yaml for so many ``steps`` of training.
+
+    Raises InputError for an unknown name or argument, or where a first step, taken by a copy of the model, fails.
+    """
+    copy = keras.models.clone_model(model)
+    for each, eagerly in ((copy, True), (model, False)):
+        with _told("train.optimizer or train.loss"):
+            each.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)
+    with _told("train.optimizer or train.loss: a first step fails"):
+        copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), np.eye(CLASSES, dtype=np.float32)[:2])
 
 
 def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
@@ -64,7 +74,12 @@ def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
             raise InputError(f"params.yaml: {key}.{name}.learning_rate: should be a number or one schedule, not {rate}")
         ((schedule, options),) = rate.items()
         where = f"{key}.{name}.learning_rate"
-        options = {option: _steps(value, steps, f"{where}.{schedule}.{option}") for option, value in options.items()}
+        options = {
+            option: _steps(value, steps, f"{where}.{schedule}.{option}")
+            if option.endswith("steps") or option == "boundaries"
+            else value
+            for option, value in options.items()
+        }
         schedules = keras.optimizers.schedules
         rate = _make(schedules, schedules.LearningRateSchedule, {schedule: options}, where)
         arguments = {**arguments, "learning_rate": rate}
@@ -77,9 +92,12 @@ def _steps(value: Any, steps: int, key: str) -> Any:
     if not isinstance(value, str) or not value.endswith("%"):
         return value
     try:
-        return max(1, round(float(value[:-1]) / 100 * steps))
+        part = float(value[:-1]) / 100
     except ValueError:
-        raise InputError(f"params.yaml: {key}: {value!r} should be a number of steps or a percentage of them") from None
+        part = -1
+    if not 0 <= part <= 1:
+        raise InputError(f"params.yaml: {key}: {value!r}: should be a number of steps, or 0% to 100% of them")
+    return max(1, round(part * steps))
 
 
 def make_loss(spec: Spec) -> keras.losses.Loss:
@@ -99,14 +117,26 @@ def _make(module: ModuleType, base: type, spec: Spec, key: str) -> Any:
         near = difflib.get_close_matches(name, classes, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise InputError(f"params.yaml: {key}: Keras has no {base.__name__} {name!r}{hint}")
-    try:
+    with _told(f"{key}: {name}"):
         return classes[name](**arguments)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"params.yaml: {key}: {name}: {_first_line(error)}") from None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn what Keras says of a wrong argument, in whatever exception, into one line that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"params.yaml: {what}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Return the line that says why: Keras puts one before it that names its own method, and colours both."""
+    lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
+    told = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
+    return told[0] if told else type(error).__name__
 
 
 def list_layers(model: keras.Model) -> list[dict[str, Any]]:
@@ -152,11 +182,9 @@ def load(path: Path) -> keras.Model:
         raise InputError(f"{path}: no such file; make it: dvc repro train")
     try:
         model = keras.saving.load_model(path, compile=False)
+        shapes = model.input_shape, model.output_shape
     except Exception as error:  # Keras raises whatever the damage leads to, from KeyError to BadZipFile.
-        raise InputError(
-            f"{path}: no Keras model ({_first_line(error) or type(error).__name__}); "
-            "make it anew: dvc repro --force train"
-        ) from None
-    if model.input_shape != (None, SIDE, SIDE) or model.output_shape != (None, CLASSES):
-        raise InputError(f"{path}: a model from {model.input_shape} to {model.output_shape}, not from 28x28 to 10")
+        raise InputError(f"{path}: no Keras model ({_reason(error)}); {again('train')}") from None
+    if shapes != ((None, SIDE, SIDE), (None, CLASSES)):
+        raise InputError(f"{path}: a model from {shapes[0]} to {shapes[1]}, not from 28x28 to 10; {again('train')}")
     return model

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from digits.errors import InputError
 
+DatasetName = Literal["mnist", "fashion-mnist", "kmnist"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # A name of Keras's with its arguments, such as {Dense: {units: 10}}.
 KerasObject = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
@@ -22,8 +23,8 @@ class Section(BaseModel):
 
 
 class Download(Section):
-    dataset: Literal["mnist", "fashion-mnist", "kmnist"]
-    mirrors: dict[str, list[str]]
+    dataset: DatasetName
+    mirrors: dict[DatasetName, list[str]]
     offline: Literal["sample", "fail"]
 
 
@@ -34,12 +35,12 @@ class Preprocess(Section):
 
 class Augment(Section):
     seed: Seed
-    passes: Annotated[int, Field(ge=1, le=1000)]
+    passes: Annotated[int, Field(ge=1, le=100)]
     rotation: Annotated[float, Field(ge=0, le=180)]
     zoom: Annotated[float, Field(ge=0, lt=1)]
     shift: Annotated[float, Field(ge=0, lt=1)]
     shear: Annotated[float, Field(ge=0, lt=90)]
-    elastic_alpha: Annotated[float, Field(ge=0)]
+    elastic_alpha: Annotated[float, Field(ge=0, le=1000)]
     elastic_sigma: Annotated[float, Field(gt=0, le=28)]
 
 
@@ -48,8 +49,8 @@ class Train(Section):
     network: Annotated[list[KerasObject], Field(min_length=1)]
     optimizer: KerasObject
     loss: KerasObject
-    batch_size: Annotated[int, Field(ge=1)]
-    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1, le=60_000)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
     keep: Literal["last", "best"]
 
 
@@ -58,9 +59,9 @@ class Evaluate(Section):
 
 
 class Plot(Section):
-    examples: Annotated[int, Field(ge=1, le=100)]
-    mistakes: Annotated[int, Field(ge=1, le=1000)]
-    dpi: Annotated[int, Field(ge=50, le=600)]
+    examples: Annotated[int, Field(ge=1, le=20)]
+    mistakes: Annotated[int, Field(ge=1, le=200)]
+    dpi: Annotated[int, Field(ge=50, le=300)]
 
 
 class Params(Section):
@@ -73,7 +74,7 @@ class Params(Section):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's numbers, as DVC reads them: PyYAML takes 1e-3, which ``dvc exp run -S`` may write, for a text."""
+    """Takes 1e-3 for a number, as DVC does, which writes it so in ``dvc exp run -S``; for PyYAML it is a text."""
 
 
 _Loader.add_implicit_resolver(
@@ -81,22 +82,37 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load(path: Path = Path("params.yaml")) -> Params:
-    """Read and check every section of ``path``.
+def load(path: Path = Path("params.yaml"), recipe: str | None = None) -> Params:
+    """Read and check every section of ``path``; those of ``recipe``, as in recipes.yaml:name, take their place.
 
     Raises InputError, one line that names the key, its value and what is allowed.
     """
+    content = _read(path)
+    if recipe is not None:
+        file, _, name = recipe.rpartition(":")
+        recipes = _read(Path(file))
+        if not isinstance(recipes, dict) or not isinstance(recipes.get(name), dict):
+            known = ", ".join(recipes) if isinstance(recipes, dict) else "none"
+            raise InputError(f"{file}: no recipe {name!r}; it has {known}")
+        content, path = {**content, **recipes[name]}, Path(recipe)
+    content = json.dumps(content)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); run from the top of the repository") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    try:
-        # By way of JSON, in which strict sections may lie within each other.
-        return Params.model_validate_json(json.dumps(content, default=str))
+        # By way of JSON, since a strict section within another one takes no dictionary from Python.
+        return Params.model_validate_json(content)
     except ValidationError as error:
         raise InputError("; ".join(f"{path}: {_line(details)}" for details in error.errors())) from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        json.dumps(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); run from the top of the repository") from None
+    # What YAML can say and JSON cannot, such as dates, or a mapping within itself, is no parameter either.
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: no YAML of plain values: {' '.join(str(error).split())}") from None
+    return content
 
 
 def _line(details: Any) -> str:
@@ -107,5 +123,6 @@ def _line(details: Any) -> str:
         case "missing":
             return f"{key}: missing key; add it"
     got = repr(details["input"])
-    message = details["msg"].removeprefix("Input should be ")
-    return f"{key or 'the whole file'}: {got if len(got) < 80 else got[:77] + '...'} should be {message}"
+    message = details["msg"].replace("Input should", "should")
+    message = message.replace("an object", "a mapping").replace("a valid array", "a list")
+    return f"{key or 'the whole file'}: {got if len(got) < 80 else got[:77] + '...'}: {message}"

@@ -1,7 +1,5 @@
 """Labelled pictures in and out of .npz files."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,5 +55,7 @@ def load_arrays(path: Path, stage: str, *keys: str) -> dict[str, NDArray[Any]]:
             return {key: archive[key] for key in keys}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {again(stage)}") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: damaged ({error}); {again(stage)}") from None
+    except Exception as error:  # NumPy and zipfile raise whatever the damage leads to, from KeyError to TokenError.
+        raise InputError(
+            f"{path}: damaged ({' '.join(str(error).split()) or type(error).__name__}); {again(stage)}"
+        ) from None

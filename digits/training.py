@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from digits import store
-from digits.files import replacing, write_table
+from digits.errors import InputError
+from digits.files import again, replacing, write_table
 from digits.store import CLASSES, SIDE, Dataset
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -25,11 +27,24 @@ def make_deterministic(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def count_images(passes: Sequence[Path]) -> int:
+    """Return how many pictures each of ``passes`` has.
+
+    Raises InputError where one is damaged or has another number, which would otherwise come to light an epoch later.
+    """
+    counts = [len(store.load(path, "augment").labels) for path in passes]
+    for path, count in zip(passes, counts, strict=True):
+        if count != counts[0]:
+            raise InputError(f"{path}: {count} pictures, not {counts[0]} as in {passes[0]}; {again('augment')}")
+    return counts[0]
+
+
 def train(
     model: keras.Model,
     passes: Sequence[Path],
     validation: Dataset,
     *,
+    images: int,
     epochs: int,
     batch_size: int,
     seed: int,
@@ -37,17 +52,18 @@ def train(
     curves: Path,
     checkpoint: Path,
 ) -> list[Row]:
-    """Train the compiled ``model`` in place and return the epochs' losses and accuracies.
+    """Train the compiled ``model`` in place and return the epochs' losses, accuracies and seconds.
 
-    Epoch e, counted from 0, goes through ``passes[e % len(passes)]``, .npz files of the augment stage, in an order
+    Epoch e, counted from 0, goes through ``passes[e % len(passes)]``, .npz files of ``images`` pictures, in an order
     drawn from (seed, e). ``curves`` is a .tsv rewritten after each epoch. So is ``checkpoint``; where it exists,
     training goes on from it, and ends with the same bits as if it had never stopped. The weights kept are those of the
     ``last`` epoch, or of the ``best``: the most accurate one on ``validation``, of equals the one with the lower loss.
+
+    Raises InputError where the loss is no longer a number.
     """
     model.optimizer.build(model.trainable_variables)
-    state = _State(model, epochs, seed, keep, curves, checkpoint)
+    state = _State(model, epochs, keep, curves, checkpoint)
     first = state.restore()
-    images = len(store.load(passes[0], "augment").labels)
     model.fit(
         _batches(passes, range(first, epochs), images, batch_size, seed),
         steps_per_epoch=-(-images // batch_size),
@@ -63,6 +79,11 @@ def train(
     if keep == "best":
         _assign(model.variables, state.best)
     return state.rows
+
+
+def kept_row(rows: Sequence[Row], keep: str) -> Row:
+    """Return the row of the epoch whose weights are kept."""
+    return rows[-1] if keep == "last" else max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
 
 
 def one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -93,48 +114,60 @@ def _batches(passes: Sequence[Path], epochs: range, images: int, batch_size: int
 class _State(keras.callbacks.Callback):  # type: ignore[misc]
     """What a training has reached: all that its next epoch depends on, in one file.
 
-    keras.callbacks.BackupAndRestore leaves out the random state of the layers, the history and the best weights.
+    keras.callbacks.BackupAndRestore leaves out the history and the best weights. The random state of layers such as
+    Dropout is among the model's variables.
     """
 
-    def __init__(self, model: keras.Model, epochs: int, seed: int, keep: str, curves: Path, checkpoint: Path) -> None:
+    def __init__(self, model: keras.Model, epochs: int, keep: str, curves: Path, checkpoint: Path) -> None:
         super().__init__()
         self.network = model
-        self.epochs, self.seed, self.keep, self.curves, self.checkpoint = epochs, seed, keep, curves, checkpoint
+        self.epochs, self.keep, self.curves, self.checkpoint = epochs, keep, curves, checkpoint
         self.rows: list[Row] = []
         self.best: list[NDArray[Any]] = []
+        self.begun = 0.0
 
     def restore(self) -> int:
         """Take up the checkpoint, if there is one, and return the number of finished epochs."""
         if not self.checkpoint.exists():
             return 0
-        with np.load(self.checkpoint, allow_pickle=False) as archive:
-            self.rows = json.loads(str(archive["rows"]))
-            weights, slots, self.best = (
-                [archive[f"{group}{number}"] for number in range(int(archive[group]))]
-                for group in ("weights", "slots", "best")
-            )
+        try:
+            with np.load(self.checkpoint, allow_pickle=False) as archive:
+                rows = json.loads(str(archive["rows"]))
+                weights, slots, best = (
+                    [archive[f"{group}{number}"] for number in range(int(archive[group]))]
+                    for group in ("weights", "slots", "best")
+                )
+        except Exception as error:  # A power cut may leave anything.
+            print(f"warning: {self.checkpoint}: damaged ({error}); starting from the first epoch", file=sys.stderr)
+            return 0
+        self.rows, self.best = rows, best
         # DVC has deleted the curves, and perhaps no epoch is left to write them again.
-        write_table(self.curves, self.rows)
+        self._draw()
         _assign(self.network.variables, weights)
         _assign(self.network.optimizer.variables, slots)
         print(f"going on after epoch {len(self.rows)} of {self.epochs}")
         return len(self.rows)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        # Layers such as Dropout count their draws: setting the counter makes an epoch independent of those before.
-        rng = np.random.default_rng([self.seed, epoch])
-        for layer in self.network._flatten_layers():
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
-                generator.state.assign(rng.integers(2**32, size=2, dtype=np.uint32))
+        self.begun = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
-        self.rows.append({"epoch": epoch + 1, **{column: float(logs[column]) for column in COLUMNS[1:]}})
-        if self.keep == "best" and max(self.rows, key=_merit) is self.rows[-1]:
+        if not np.isfinite(logs["loss"]):
+            raise InputError(
+                f"params.yaml: train.optimizer: the loss is {logs['loss']} in epoch {epoch + 1}; slow it down"
+            )
+        seconds = time.perf_counter() - self.begun
+        self.rows.append(
+            {"epoch": epoch + 1, **{column: float(logs[column]) for column in COLUMNS[1:]}, "seconds": seconds}
+        )
+        if self.keep == "best" and kept_row(self.rows, "best") is self.rows[-1]:
             self.best = [variable.numpy() for variable in self.network.variables]
         self._save()
-        write_table(self.curves, self.rows)
+        self._draw()
+
+    def _draw(self) -> None:
+        write_table(self.curves, [{column: row[column] for column in COLUMNS} for row in self.rows])
 
     def _save(self) -> None:
         groups = {
@@ -148,10 +181,6 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
         counts = {group: np.array(len(members)) for group, members in groups.items()}
         with replacing(self.checkpoint) as partial, partial.open("wb") as file:
             np.savez(file, rows=np.array(json.dumps(self.rows)), allow_pickle=False, **arrays, **counts)
-
-
-def _merit(row: Row) -> tuple[float, float]:
-    return row["val_accuracy"], -row["val_loss"]
 
 
 def _assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> None:

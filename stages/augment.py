@@ -4,39 +4,41 @@ import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 from tqdm import tqdm
 
-from digits import params, store
+from digits import store
 from digits.augmentation import augment, is_identity
-from digits.errors import run
 from digits.files import replacing
+from digits.params import Augment
+from stages.job import Job, run
 
-TRAIN, AUGMENTED = Path("data/processed/train.npz"), Path("data/augmented")
 
-
-def main() -> None:
-    section = params.load().augment
+def main(job: Job) -> None:
+    section, train, augmented = job.params.augment, job.processed / "train.npz", job.folder / "data" / "augmented"
+    store.load(train, "preprocess")
     if is_identity(section):
-        with replacing(AUGMENTED / "00.npz") as path:
-            shutil.copyfile(TRAIN, path)
+        with replacing(augmented / "00.npz") as path:
+            shutil.copyfile(train, path)
         return
-    store.load(TRAIN, "preprocess")
-    workers = min(section.passes, os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers) as pool:
-        passes = pool.map(partial(write_pass, section), range(section.passes))
+    # A process a core, each with one thread. Windows allows no more than 61.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    workers = min(section.passes, os.cpu_count() or 1, 61)
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        passes = pool.map(partial(write_pass, section, train, augmented), range(section.passes))
         for _ in tqdm(passes, total=section.passes, desc="augment", unit="pass"):
             pass
 
 
-def write_pass(section: params.Augment, number: int) -> None:
-    """Write pass ``number``; one process works on it, with one thread."""
+def write_pass(section: Augment, train: Path, augmented: Path, number: int) -> None:
+    """Write pass ``number`` of ``train`` into the folder ``augmented``."""
     cv2.setNumThreads(1)
-    dataset = store.load(TRAIN, "preprocess")
+    dataset = store.load(train, "preprocess")
     images = augment(dataset.images, section, number)
-    store.save(AUGMENTED / f"{number:02d}.npz", dataset._replace(images=images))
+    store.save(augmented / f"{number:02d}.npz", dataset._replace(images=images))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Fetch the raw files of the dataset, or MNIST's sample where no mirror answers."""
 
 import os
+import shutil
 import sys
-from pathlib import Path
 
-from digits import datasets, params
-from digits.errors import InputError, run
-
-RAW = Path("data/raw")
+from digits import datasets
+from digits.errors import InputError
+from stages.job import Job, run
 
 WARNING = """
 ################################################################################
@@ -23,17 +22,19 @@ WARNING = """
 """
 
 
-def main() -> None:
-    section = params.load().download
+def main(job: Job) -> None:
+    section, raw = job.params.download, job.folder / "data" / "raw"
     mirrors = [*filter(None, [os.environ.get("MNIST_MIRROR")]), *section.mirrors.get(section.dataset, [])]
     try:
-        datasets.download(section.dataset, mirrors, RAW / section.dataset)
+        datasets.download(section.dataset, mirrors, raw / section.dataset)
     except datasets.UnavailableError as error:
         if section.offline == "fail":
             raise
         if section.dataset != "mnist":
             raise InputError(f"{error}. The sample for working offline is of MNIST only") from None
-        datasets.write_sample(RAW / datasets.SAMPLE)
+        # What a mirror has served before it failed would pass for a second dataset.
+        shutil.rmtree(raw / section.dataset, ignore_errors=True)
+        datasets.write_sample(raw / datasets.SAMPLE)
         print(WARNING, file=sys.stderr)
 
 

@@ -1,13 +1,8 @@
 """Draw what the other stages have made."""
 
-from pathlib import Path
-
-from digits import figures, params, store
-from digits.errors import run
+from digits import figures, store
 from digits.files import read_table, replacing
-
-TRAIN, AUGMENTED = Path("data/processed/train.npz"), Path("data/augmented/00.npz")
-PREDICTIONS, PLOTS = Path("data/predictions.npz"), Path("plots")
+from stages.job import Job, run
 
 EPOCH = {"epoch": int, "loss": float, "accuracy": float, "val_loss": float, "val_accuracy": float}
 LAYER = {"layer": str, "output": str, "parameters": int}
@@ -15,16 +10,17 @@ DIGIT = {"digit": int, "errors": int, "accuracy": float, "accuracy_low": float, 
 BIN = {"images": int, "confidence": float, "accuracy": float}
 
 
-def main() -> None:
-    section = params.load().plot
+def main(job: Job) -> None:
+    section, data, plots = job.params.plot, job.folder / "data", job.folder / "plots"
     some = slice(section.examples)
-    train, augmented = store.load(TRAIN, "preprocess"), store.load(AUGMENTED, "augment")
-    test = store.load(PREDICTIONS, "evaluate")
-    probabilities = store.load_arrays(PREDICTIONS, "evaluate", "probabilities")["probabilities"]
-    epochs = read_table(PLOTS / "training.tsv", "train", EPOCH)
-    layers = read_table(PLOTS / "layers.csv", "train", LAYER)
-    digits = read_table(PLOTS / "digits.csv", "evaluate", DIGIT)
-    bins = read_table(PLOTS / "reliability.csv", "evaluate", BIN)
+    train = store.load(job.processed / "train.npz", "preprocess")
+    augmented = store.load(data / "augmented" / "00.npz", "augment")
+    test = store.load(data / "predictions.npz", "evaluate")
+    probabilities = store.load_arrays(data / "predictions.npz", "evaluate", "probabilities")["probabilities"]
+    epochs = read_table(plots / "training.tsv", "train", EPOCH)
+    layers = read_table(plots / "layers.csv", "train", LAYER)
+    digits = read_table(plots / "digits.csv", "evaluate", DIGIT)
+    bins = read_table(plots / "reliability.csv", "evaluate", BIN)
     for name, figure in {
         "examples": figures.examples(train.images[some], train.labels[some]),
         "augmentation": figures.augmentation(train.images[some], augmented.images[some]),
@@ -36,7 +32,7 @@ def main() -> None:
         "reliability_diagram": figures.reliability(bins),
         "mistakes": figures.mistakes(test.images, test.labels, probabilities, section.mistakes),
     }.items():
-        with replacing(PLOTS / f"{name}.png") as path:
+        with replacing(plots / f"{name}.png") as path:
             # Without the version of Matplotlib, the bytes depend on the picture alone.
             figure.savefig(path, format="png", dpi=section.dpi, metadata={"Software": None})
 

@@ -1,24 +1,20 @@
 """IDX files → train, validation and test sets."""
 
-from pathlib import Path
-
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from digits import datasets, params, store
-from digits.errors import run
+from digits import datasets, store
 from digits.store import Dataset
+from stages.job import Job, run
 
-RAW, PROCESSED = Path("data/raw"), Path("data/processed")
 
-
-def main() -> None:
-    section = params.load().preprocess
-    train, test = datasets.read(RAW)
+def main(job: Job) -> None:
+    section = job.params.preprocess
+    train, test = datasets.read(job.folder / "data" / "raw")
     kept, held_out = split(train, section.validation, section.seed)
-    store.save(PROCESSED / "train.npz", kept)
-    store.save(PROCESSED / "validation.npz", held_out)
-    store.save(PROCESSED / "test.npz", test)
+    store.save(job.processed / "train.npz", kept)
+    store.save(job.processed / "validation.npz", held_out)
+    store.save(job.processed / "test.npz", test)
 
 
 def split(train: Dataset, validation: int, seed: int) -> tuple[Dataset, Dataset]:

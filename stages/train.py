@@ -9,60 +9,60 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from digits import metrics, network, params, store, training
-from digits.errors import run
+from digits import metrics, network, store, training
 from digits.files import write_json, write_table
-
-AUGMENTED, VALIDATION = Path("data/augmented"), Path("data/processed/validation.npz")
-MODEL, METRICS = Path("models/model.keras"), Path("metrics/train.json")
-CURVES, LAYERS = Path("plots/training.tsv"), Path("plots/layers.csv")
+from digits.params import Train
+from stages.job import Job, run
 
 
-def main() -> None:
-    section = params.load().train
-    passes = sorted(AUGMENTED.glob("*.npz"))
-    validation = store.load(VALIDATION, "preprocess")
-    train = store.load(passes[0] if passes else AUGMENTED / "00.npz", "augment")
+def main(job: Job) -> None:
+    section, plots, measured = job.params.train, job.folder / "plots", job.folder / "metrics"
+    augmented, held_out = job.folder / "data" / "augmented", job.processed / "validation.npz"
+    validation = store.load(held_out, "preprocess")
+    passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
+    images = training.count_images(passes)
 
     training.make_deterministic(section.seed)
     model = network.build(section.network)
-    steps = section.epochs * -(-len(train.labels) // section.batch_size)
-    model.compile(
-        optimizer=network.make_optimizer(section.optimizer, steps),
-        loss=network.make_loss(section.loss),
-        metrics=["accuracy"],
-    )
-    write_table(LAYERS, network.list_layers(model))
-    checkpoint = checkpoint_path(section, [*passes, VALIDATION])
+    steps = section.epochs * -(-images // section.batch_size)
+    network.compile(model, section.optimizer, section.loss, steps)
+    write_table(plots / "layers.csv", network.list_layers(model))
+    checkpoint = checkpoint_path(section, [*passes, held_out])
     rows = training.train(
         model,
         passes,
         validation,
+        images=images,
         epochs=section.epochs,
         batch_size=section.batch_size,
         seed=section.seed,
         keep=section.keep,
-        curves=CURVES,
+        curves=plots / "training.tsv",
         checkpoint=checkpoint,
     )
+    kept = training.kept_row(rows, section.keep)
     probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
     write_json(
-        METRICS,
+        measured / "train.json",
         {
-            "dataset": train.name,
-            "images": len(train.labels),
+            "dataset": validation.name,
+            "images": images,
             "parameters": model.count_params(),
             "epochs": section.epochs,
-            "loss": rows[-1]["loss"],
-            "accuracy": rows[-1]["accuracy"],
+            "kept_epoch": kept["epoch"],
+            "loss": kept["loss"],
+            "accuracy": kept["accuracy"],
             "validation": metrics.classification(validation.labels, probabilities),
         },
     )
-    network.save(model, MODEL)
-    checkpoint.unlink()
+    # No output of the stage, since it differs from run to run.
+    seconds = sum(row["seconds"] for row in rows)
+    write_json(measured / "timing.json", {"seconds": seconds, "images_per_second": section.epochs * images / seconds})
+    network.save(model, job.folder / "models" / "model.keras")
+    checkpoint.unlink(missing_ok=True)
 
 
-def checkpoint_path(section: params.Train, inputs: list[Path]) -> Path:
+def checkpoint_path(section: Train, inputs: list[Path]) -> Path:
     """Return a path that is the same for two runs if, and only if, one may go on where the other stopped.
 
     DVC deletes the outputs of a stage before it runs, hence a folder that DVC does not know; it is in the

@@ -1,13 +1,14 @@
 """dvc.yaml against what the stages import, read and write."""
 
 import ast
+import hashlib
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
 def imported(path: Path) -> set[Path]:
@@ -19,7 +20,7 @@ def imported(path: Path) -> set[Path]:
         if file in found:
             continue
         found.add(file)
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Import(names=names):
                     modules = [name.name for name in names]
@@ -52,6 +53,16 @@ def test_the_test_set_is_a_dependency_of_evaluate_alone() -> None:
     folders = {dep for stage in STAGES for dep in STAGES[stage]["deps"] if dep in ("data", "data/processed")}
     assert readers == {"evaluate"}
     assert not folders
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_committed_results_are_those_of_the_committed_code_and_parameters(stage: str) -> None:
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"][stage]
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    outs = [out for out in locked["outs"] if out["path"].startswith(("metrics/", "plots/"))]
+    for file in [dep for dep in locked["deps"] if dep["path"].endswith(".py")] + outs:
+        assert hashlib.md5((ROOT / file["path"]).read_bytes()).hexdigest() == file["md5"], file["path"]
+    assert locked["params"]["params.yaml"] == {stage: params[stage]}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -11,7 +11,7 @@ def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
     with replacing(path) as partial:
         partial.write_text("new")
         assert not path.exists()
-    assert path.read_text() == "new"
+    assert path.read_text(encoding="utf-8") == "new"
 
 
 def test_a_failure_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_failure_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Pat
     with pytest.raises(RuntimeError), replacing(path) as partial:  # noqa: PT012
         partial.write_text("half")
         raise RuntimeError
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 

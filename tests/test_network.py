@@ -34,8 +34,12 @@ def test_scaling_is_part_of_the_model() -> None:
         ([*SMALL[:1], {"Dense": {"unit": 10}}], r"network\[1\]: Dense: .*unit"),
         ([{"Conv2D": {"filters": 2}}, *SMALL], r"network\[0\]: Conv2D: .*kernel_size"),
         ([{"Conv2D": {"filters": -1, "kernel_size": 3}}, *SMALL], r"network\[0\]: Conv2D: .*filters"),
-        ([{"Conv2D": {"filters": 2, "kernel_size": 40}}, *SMALL], r"network\[0\]: Conv2D does not fit"),
-        ([{"Flatten": {}}, {"MaxPooling2D": {}}, DENSE], r"network\[1\]: MaxPooling2D does not fit"),
+        ([{"Conv2D": {"filters": 2, "kernel_size": 40}}, *SMALL], r"network\[0\]: Conv2D does not fit: .*negative"),
+        ([{"Flatten": {}}, {"MaxPooling2D": {}}, DENSE], r"network\[1\]: MaxPooling2D does not fit: .*ndim"),
+        ([{"MaxPooling2D": {"pool_size": 100}}, *SMALL], r"network\[0\]: MaxPooling2D does not fit: (?!Exception)"),
+        ([{"BatchNormalization": {"axis": 9}}, *SMALL], r"network\[0\]: BatchNormalization"),
+        ([{"UpSampling2D": {"interpolation": "foo"}}, *SMALL], r"train\.network.*: "),
+        ([{"ReLU": {"name": "a"}}, {"ReLU": {"name": "a"}}, *SMALL], r"train\.network: .*unique"),
         ([{"Flatten": {}}, {"Dense": {"units": 11, "activation": "softmax"}}], r"network: its output \(None, 11\)"),
         ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "tanh"}}], r"is not 10 probabilities"),
         ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmux"}}], r"network\[1\]: Dense: .*softmux"),
@@ -68,6 +72,8 @@ def test_a_list_of_percentages_too() -> None:
         ({"Adam": {"learning_rate": {"CosinDecay": {}}}}, r"learning_rate: .*'CosinDecay'; did you mean CosineDecay"),
         ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": 9}}}}, r"CosineDecay: .*initial_learning_rate"),
         ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": "all%"}}}}, r"CosineDecay\.decay_steps: 'all%'"),
+        ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": "-10%"}}}}, r"CosineDecay\.decay_steps: '-10%'"),
+        ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": "inf%"}}}}, r"CosineDecay\.decay_steps: 'inf%'"),
         ({"Adam": {"learning_rate": {"CosineDecay": None}}}, r"learning_rate: should be a number or one schedule"),
     ],
 )
@@ -75,6 +81,29 @@ def test_a_wrong_optimizer_is_one_line_that_names_it(spec: network.Spec, message
     with pytest.raises(InputError, match=message) as caught:
         network.make_optimizer(spec, steps=100)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "loss"),
+    [
+        ({"Adam": {"clipnorm": "x"}}, {"CategoricalCrossentropy": {}}),
+        ({"Adam": {}}, {"CategoricalCrossentropy": {"label_smoothing": "x"}}),
+        ({"Adam": {}}, {"SparseCategoricalCrossentropy": {}}),
+        ({"LossScaleOptimizer": {"inner_optimizer": "adam"}}, {"CategoricalCrossentropy": {}}),
+    ],
+)
+def test_what_fails_in_the_first_step_is_one_line(optimizer: network.Spec, loss: network.Spec) -> None:
+    with pytest.raises(InputError, match=r"params\.yaml: train\.") as caught:
+        network.compile(network.build(SMALL), optimizer, loss, steps=100)
+    assert "\n" not in str(caught.value)
+
+
+def test_compiling_leaves_the_weights_as_they_are() -> None:
+    model = network.build(SMALL)
+    before = model.get_weights()
+    network.compile(model, {"Adam": {}}, {"CategoricalCrossentropy": {}}, steps=100)
+    assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
+    assert model.compiled
 
 
 def test_a_wrong_loss_is_one_line_that_names_it() -> None:

@@ -9,7 +9,7 @@ from digits import params
 from digits.errors import InputError
 
 ROOT = Path(__file__).parent.parent
-GOOD: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+GOOD: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def load_with(tmp_path: Path, section: str, **changes: object) -> params.Params:
@@ -34,12 +34,14 @@ def test_the_parameters_of_the_repository_are_good() -> None:
         ("train", "epochs", True, "a valid integer"),
         ("train", "keep", "first", "'last' or 'best'"),
         ("train", "network", [], "at least 1 item"),
-        ("train", "optimizer", "Adam", "an object"),
+        ("train", "optimizer", "Adam", "a mapping"),
         ("augment", "rotation", -5, "greater than or equal to 0"),
         ("augment", "zoom", 1, "less than 1"),
         ("augment", "elastic_alpha", float("nan"), "a finite number"),
         ("preprocess", "validation", 60_000, "less than or equal to 59000"),
         ("download", "dataset", "minst", "'mnist', 'fashion-mnist' or 'kmnist'"),
+        ("train", "optimizer", {}, "at least 1 item"),
+        ("augment", "elastic_alpha", 1e300, "less than or equal to 1000"),
         ("evaluate", "shift", -1, "greater than or equal to 0"),
     ],
 )
@@ -59,6 +61,23 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
         load_with(tmp_path, "train", epoch=3)
 
 
+def test_a_mirror_of_an_unknown_dataset_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"download\.mirrors\.minst.*: 'minst'"):
+        load_with(tmp_path, "download", mirrors={"minst": []})
+
+
+def test_a_recipe_takes_the_place_of_sections(tmp_path: Path) -> None:
+    recipes = tmp_path / "recipes.yaml"
+    recipes.write_text(yaml.safe_dump({"still": {"augment": {**GOOD["augment"], "rotation": 0}}, "bad": {"train": 1}}))
+    loaded = params.load(ROOT / "params.yaml", f"{recipes}:still")
+    assert loaded.augment.rotation == 0
+    assert loaded.train == params.load(ROOT / "params.yaml").train
+    with pytest.raises(InputError, match=r"recipes\.yaml: no recipe 'other'; it has bad, still"):
+        params.load(ROOT / "params.yaml", f"{recipes}:other")
+    with pytest.raises(InputError, match=r"recipes\.yaml:bad: train: 1: should be a mapping"):
+        params.load(ROOT / "params.yaml", f"{recipes}:bad")
+
+
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     content = copy.deepcopy(GOOD)
     del content["augment"]["shear"]
@@ -68,7 +87,20 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
         params.load(path)
 
 
-@pytest.mark.parametrize("text", ["", "train: [", "just a text", "- 1", "train:\n\tepochs: 3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "train: [",
+        "just a text",
+        "- 1",
+        "train:\n\tepochs: 3",
+        "a: 2020-01-01",
+        "a: &a [*a]",
+        "a: 2020-13-45",
+        "? !!binary aaaa\n: 1",
+    ],
+)
 def test_a_file_that_is_no_mapping_is_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
@@ -85,5 +117,5 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "value"), [("1e-05", 1e-5), ("2E+1", 20.0), ("5e0", 5.0)])
 def test_numbers_with_an_exponent_are_read_as_dvc_writes_them(tmp_path: Path, text: str, value: float) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text().replace("rotation: 12", f"rotation: {text}"))
+    path.write_text((ROOT / "params.yaml").read_text(encoding="utf-8").replace("rotation: 12", f"rotation: {text}"))
     assert params.load(path).augment.rotation == value

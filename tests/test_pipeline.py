@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from digits import store
+from digits import datasets, store
 
 ROOT = Path(__file__).parent.parent
 PROJECT = [".dvc/config", ".dvc/.gitignore", ".gitignore", "dvc.yaml", "params.yaml", "digits", "stages"]
@@ -47,7 +47,7 @@ class Repository:
         return done.stdout + done.stderr
 
     def set(self, **sections: dict[str, Any]) -> None:
-        params = yaml.safe_load((self.path / "params.yaml").read_text())
+        params = yaml.safe_load((self.path / "params.yaml").read_text(encoding="utf-8"))
         for section, changes in sections.items():
             params[section].update(changes)
         (self.path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
@@ -61,7 +61,7 @@ class Repository:
         return Repository(path)
 
     def metrics(self, name: str) -> Any:
-        return json.loads((self.path / "metrics" / f"{name}.json").read_text())
+        return json.loads((self.path / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
 
     def touched(self) -> list[str]:
         """Return the stages whose own inputs have changed; those after them run where their outputs change."""
@@ -69,7 +69,7 @@ class Repository:
         return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
 
     def hashes(self) -> dict[str, str]:
-        lock = yaml.safe_load((self.path / "dvc.lock").read_text())["stages"]
+        lock = yaml.safe_load((self.path / "dvc.lock").read_text(encoding="utf-8"))["stages"]
         return {out["path"]: out["md5"] for stage in lock.values() for out in stage["outs"]}
 
 
@@ -111,7 +111,7 @@ def test_metrics_name_the_sample_and_what_they_count(finished: Repository) -> No
 
 
 def test_every_picture_is_drawn(finished: Repository) -> None:
-    plots = yaml.safe_load((finished.path / "dvc.yaml").read_text())["stages"]["plot"]["plots"]
+    plots = yaml.safe_load((finished.path / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["plot"]["plots"]
     for plot in plots:
         (name,) = plot
         assert (finished.path / name).read_bytes().startswith(b"\x89PNG")
@@ -124,7 +124,9 @@ def test_a_second_run_does_nothing(finished: Repository) -> None:
 def test_a_forced_run_gives_the_same_bytes(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.run("dvc", "repro", "--force")
-    assert (copy.path / "dvc.lock").read_text() == (finished.path / "dvc.lock").read_text()
+    assert (copy.path / "dvc.lock").read_text(encoding="utf-8") == (finished.path / "dvc.lock").read_text(
+        encoding="utf-8"
+    )
     assert copy.run("git", "status", "--short") == ""
 
 
@@ -159,7 +161,7 @@ def test_a_killed_training_goes_on_without_the_test_set_to_the_same_bytes(finish
     process.kill()
     assert process.wait() != 0
     assert not (bare.path / "models" / "model.keras").exists()
-    assert len(curves.read_text().splitlines()) < 4
+    assert len(curves.read_text(encoding="utf-8").splitlines()) < 4
     assert "going on after epoch" in bare.run(sys.executable, "-m", "stages.train")
     for name in ("models/model.keras", "metrics/train.json", "plots/training.tsv"):
         assert hashlib.md5((bare.path / name).read_bytes()).hexdigest() == finished.hashes()[name]
@@ -202,7 +204,7 @@ def test_a_queued_sweep_and_branches_are_compared(finished: Repository, tmp_path
 def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.run("dvc", "plots", "show", "-o", "charts")
-    page = (copy.path / "charts" / "index.html").read_text()
+    page = (copy.path / "charts" / "index.html").read_text(encoding="utf-8")
     for title in (
         "Loss on the",
         "Accuracy on the",
@@ -218,7 +220,7 @@ def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "changes", "message"),
     [
-        ("train", {"epochs": 0}, "train.epochs: 0 should be"),
+        ("train", {"epochs": 0}, "train.epochs: 0: should be"),
         ("train", {"network": [{"Dens": {"units": 10}}]}, "'Dens'; did you mean Dense?"),
         ("plot", {"colour": "red"}, "plot.colour: unknown key"),
     ],
@@ -227,7 +229,7 @@ def test_a_bad_parameter_is_one_line_and_nothing_is_computed(
     finished: Repository, tmp_path: Path, section: str, changes: dict[str, Any], message: str
 ) -> None:
     copy = finished.copy(tmp_path / "copy")
-    before = (copy.path / "dvc.lock").read_text()
+    before = (copy.path / "dvc.lock").read_text(encoding="utf-8")
     copy.set(**{section: changes})
     output = copy.run("dvc", "repro", section, code=255) if section == "train" else copy.run(
         sys.executable, "-m", f"stages.{section}", code=1
@@ -236,7 +238,7 @@ def test_a_bad_parameter_is_one_line_and_nothing_is_computed(
     assert len(errors) == 1
     assert message in errors[0]
     assert "Traceback" not in output
-    assert (copy.path / "dvc.lock").read_text() == before
+    assert (copy.path / "dvc.lock").read_text(encoding="utf-8") == before
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_a_bad_parameter_is_one_line_and_nothing_is_computed(
     [
         ("preprocess", "data/raw/mnist-sample/train-images-idx3-ubyte.gz", "download"),
         ("augment", "data/processed/train.npz", "preprocess"),
-        ("train", "data/augmented/00.npz", "augment"),
+        ("train", "data/augmented/01.npz", "augment"),
         ("evaluate", "models/model.keras", "train"),
         ("plot", "plots/layers.csv", "train"),
     ],
@@ -263,6 +265,20 @@ def test_a_damaged_input_is_one_line_that_names_it_and_the_command(
     assert Path(file).name in errors[0]
     assert f"dvc repro --force {maker}" in errors[0]
     assert "Traceback" not in output
+
+
+def test_after_a_mirror_that_serves_other_bytes_the_sample_is_all_there_is(
+    finished: Repository, tmp_path: Path
+) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    shutil.rmtree(copy.path / "data" / "raw")
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for file in datasets.SHA256["mnist"]:
+        (mirror / file).write_bytes(b"other")
+    copy.environment["MNIST_MIRROR"] = str(mirror)
+    assert "wrong bytes" in copy.run(sys.executable, "-m", "stages.download")
+    assert [path.name for path in (copy.path / "data" / "raw").iterdir()] == ["mnist-sample"]
 
 
 def test_without_a_mirror_and_without_the_sample_it_fails_in_one_line(finished: Repository, tmp_path: Path) -> None:

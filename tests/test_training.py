@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from digits import network, store, training
+from digits.errors import InputError
 from digits.files import read_table
 from digits.store import Dataset
 
@@ -47,6 +48,7 @@ class Lab:
             model,
             self.passes,
             self.dataset,
+            images=40,
             epochs=epochs,
             batch_size=16,
             seed=seed,
@@ -79,31 +81,55 @@ def test_it_learns_and_writes_a_row_an_epoch(lab: Lab) -> None:
     assert rows[-1]["val_accuracy"] > 0.9
     assert rows[-1]["loss"] < rows[0]["loss"]
     kinds: dict[str, Callable[[str], float]] = {"epoch": int, **dict.fromkeys(training.COLUMNS[1:], float)}
-    assert read_table(lab.folder / "curves.tsv", "train", kinds) == rows
+    curves = [{column: row[column] for column in training.COLUMNS} for row in rows]
+    assert read_table(lab.folder / "curves.tsv", "train", kinds) == curves
+    assert all(row["seconds"] > 0 for row in rows)
 
 
 @pytest.mark.parametrize(
-    ("keep", "optimizer"),
+    ("keep", "optimizer", "epoch"),
     [
-        ("last", {"AdamW": {"learning_rate": {"CosineDecay": {"initial_learning_rate": 0.01, "decay_steps": 12}}}}),
-        ("best", {"SGD": {"learning_rate": 0.05, "momentum": 0.9}}),
-        ("last", {"Adam": {"learning_rate": 0.01, "use_ema": True, "ema_momentum": 0.8}}),
+        ("last", {"AdamW": {"learning_rate": {"CosineDecay": {"initial_learning_rate": 0.01, "decay_steps": 12}}}}, 1),
+        ("best", {"SGD": {"learning_rate": 0.05, "momentum": 0.9}}, 3),
+        ("last", {"Adam": {"learning_rate": 0.01, "use_ema": True, "ema_momentum": 0.8}}, 2),
+        ("last", {"Adam": {"learning_rate": 0.01, "use_ema": True, "ema_momentum": 0.8}}, 4),
     ],
 )
-@pytest.mark.parametrize("epoch", [1, 3, 4])
 def test_a_stopped_training_ends_with_the_same_bits(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, keep: str, optimizer: network.Spec, epoch: int
 ) -> None:
-    whole, whole_rows = lab.train(keep=keep, optimizer=optimizer)
+    whole, _ = lab.train(keep=keep, optimizer=optimizer)
     with monkeypatch.context() as patch:
         kill_after(epoch, patch)
         with pytest.raises(KilledError):
             lab.train(keep=keep, optimizer=optimizer, name="stopped")
-    resumed, resumed_rows = lab.train(keep=keep, optimizer=optimizer, name="stopped")
-    assert resumed_rows == whole_rows
+    resumed, _ = lab.train(keep=keep, optimizer=optimizer, name="stopped")
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert (lab.folder / "stopped.tsv").read_bytes() == (lab.folder / "curves.tsv").read_bytes()
+
+
+def test_a_damaged_checkpoint_is_started_over(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, _ = lab.train(epochs=1, name="whole")
+    (lab.folder / "damaged.npz").write_bytes((lab.folder / "whole.npz").read_bytes()[:500])
+    again, _ = lab.train(epochs=1, name="damaged")
+    assert "damaged.npz: damaged" in capsys.readouterr().err
+    np.testing.assert_array_equal(again.get_weights()[0], whole.get_weights()[0])
+
+
+def test_a_loss_that_is_no_number_names_the_optimizer(lab: Lab) -> None:
+    with pytest.raises(InputError, match=r"train\.optimizer: the loss is (nan|inf) in epoch \d"):
+        lab.train(epochs=9, optimizer={"SGD": {"learning_rate": 1e38, "momentum": 0.9}})
+
+
+@pytest.mark.parametrize("damage", ["truncated", "shorter"])
+def test_a_bad_pass_is_named_before_training(lab: Lab, dataset: Dataset, damage: str) -> None:
+    if damage == "truncated":
+        lab.passes[1].write_bytes(lab.passes[1].read_bytes()[:200])
+    else:
+        store.save(lab.passes[1], Dataset("bars", dataset.images[:30], dataset.labels[:30]))
+    with pytest.raises(InputError, match=r"01\.npz: .*dvc repro --force augment"):
+        training.count_images(lab.passes)
 
 
 def test_another_seed_gives_another_model(lab: Lab) -> None:

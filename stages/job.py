@@ -1,0 +1,33 @@
+"""What a stage works on: the parameters and folders of the root pipeline, or those that a study names."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from digits import errors, params
+from digits.params import Params
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage's parameters and where its files lie.
+
+    params: params.yaml, with the sections that a recipe has in place of it
+    processed: the folder of train.npz, validation.npz and test.npz
+    folder: where data/, models/, metrics/ and plots/ of this pipeline lie
+    """
+
+    params: Params
+    processed: Path
+    folder: Path
+
+
+def run(stage: Callable[[Job], None]) -> None:
+    """Call ``stage`` on the job that the command line describes; bad input ends it with one line and exit code 1."""
+    parser = argparse.ArgumentParser(description="A stage of the pipeline; without options, of the one in dvc.yaml.")
+    parser.add_argument("--recipe", metavar="FILE:NAME", help="take the sections that FILE has under NAME")
+    parser.add_argument("--processed", metavar="FOLDER", type=Path, default=Path("data/processed"))
+    parser.add_argument("--folder", metavar="FOLDER", type=Path, default=Path())
+    arguments = parser.parse_args()
+    errors.run(lambda: stage(Job(params.load(recipe=arguments.recipe), arguments.processed, arguments.folder)))
