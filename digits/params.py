@@ -64,13 +64,21 @@ class Plot(Section):
     dpi: Annotated[int, Field(ge=50, le=300)]
 
 
+class Folds(Section):
+    seed: Seed
+    k: Annotated[int, Field(ge=2)]
+
+
 class Params(Section):
+    """All sections; folds belongs to the study of that name alone."""
+
     download: Download
     preprocess: Preprocess
     augment: Augment
     train: Train
     evaluate: Evaluate
     plot: Plot
+    folds: Folds | None = None
 
 
 class _Loader(yaml.SafeLoader):
