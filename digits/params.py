@@ -66,7 +66,7 @@ class Plot(Section):
 
 class Folds(Section):
     seed: Seed
-    k: Annotated[int, Field(ge=2)]
+    numbers: Annotated[list[int], Field(min_length=2)]
 
 
 class Params(Section):
@@ -91,7 +91,7 @@ _Loader.add_implicit_resolver(
 
 
 def load(path: Path = Path("params.yaml"), recipe: str | None = None) -> Params:
-    """Read and check every section of ``path``; those of ``recipe``, as in recipes.yaml:name, take their place.
+    """Read and check every section of ``path``, with what ``recipe``, as in recipes.yaml:name, has in place of it.
 
     Raises InputError, one line that names the key, its value and what is allowed.
     """
@@ -102,13 +102,25 @@ def load(path: Path = Path("params.yaml"), recipe: str | None = None) -> Params:
         if not isinstance(recipes, dict) or not isinstance(recipes.get(name), dict):
             known = ", ".join(recipes) if isinstance(recipes, dict) else "none"
             raise InputError(f"{file}: no recipe {name!r}; it has {known}")
-        content, path = {**content, **recipes[name]}, Path(recipe)
+        content, path = _merged(content, recipes[name]), Path(recipe)
     content = json.dumps(content)
     try:
         # By way of JSON, since a strict section within another one takes no dictionary from Python.
         return Params.model_validate_json(content)
     except ValidationError as error:
         raise InputError("; ".join(f"{path}: {_line(details)}" for details in error.errors())) from None
+
+
+def _merged(content: Any, recipe: dict[str, Any]) -> Any:
+    if not isinstance(content, dict):
+        return content
+    both = {
+        section: {**content[section], **keys}
+        if isinstance(content.get(section), dict) and isinstance(keys, dict)
+        else keys
+        for section, keys in recipe.items()
+    }
+    return {**content, **both}
 
 
 def _read(path: Path) -> Any:

@@ -13,7 +13,7 @@ from digits.params import Params
 class Job:
     """A stage's parameters and where its files lie.
 
-    params: params.yaml, with the sections that a recipe has in place of it
+    params: params.yaml, with what a recipe has in place of its keys
     processed: the folder of train.npz, validation.npz and test.npz
     folder: where data/, models/, metrics/ and plots/ of this pipeline lie
     """
@@ -26,7 +26,9 @@ class Job:
 def run(stage: Callable[[Job], None]) -> None:
     """Call ``stage`` on the job that the command line describes; bad input ends it with one line and exit code 1."""
     parser = argparse.ArgumentParser(description="A stage of the pipeline; without options, of the one in dvc.yaml.")
-    parser.add_argument("--recipe", metavar="FILE:NAME", help="take the sections that FILE has under NAME")
+    parser.add_argument(
+        "--recipe", metavar="FILE:NAME", help="take the keys that FILE has under NAME in place of those in params.yaml"
+    )
     parser.add_argument("--processed", metavar="FOLDER", type=Path, default=Path("data/processed"))
     parser.add_argument("--folder", metavar="FOLDER", type=Path, default=Path())
     arguments = parser.parse_args()

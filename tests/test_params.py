@@ -66,11 +66,12 @@ def test_a_mirror_of_an_unknown_dataset_is_named(tmp_path: Path) -> None:
         load_with(tmp_path, "download", mirrors={"minst": []})
 
 
-def test_a_recipe_takes_the_place_of_sections(tmp_path: Path) -> None:
+def test_a_recipe_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
     recipes = tmp_path / "recipes.yaml"
-    recipes.write_text(yaml.safe_dump({"still": {"augment": {**GOOD["augment"], "rotation": 0}}, "bad": {"train": 1}}))
+    recipes.write_text(yaml.safe_dump({"still": {"augment": {"rotation": 0}}, "bad": {"train": 1}}))
     loaded = params.load(ROOT / "params.yaml", f"{recipes}:still")
     assert loaded.augment.rotation == 0
+    assert loaded.augment.shear == GOOD["augment"]["shear"]
     assert loaded.train == params.load(ROOT / "params.yaml").train
     with pytest.raises(InputError, match=r"recipes\.yaml: no recipe 'other'; it has bad, still"):
         params.load(ROOT / "params.yaml", f"{recipes}:other")
