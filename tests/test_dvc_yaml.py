@@ -2,13 +2,21 @@
 
 import ast
 import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+FILES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("studies/*/dvc.yaml"))]
+STAGES = yaml.safe_load(FILES[0].read_text(encoding="utf-8"))["stages"]
+EVERY = [
+    pytest.param(stage, id=f"{file.parent.name}-{name}")
+    for file in FILES
+    for name, stage in yaml.safe_load(file.read_text(encoding="utf-8"))["stages"].items()
+]
 
 
 def imported(path: Path) -> set[Path]:
@@ -41,18 +49,19 @@ def files_of(module: str) -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_name_every_project_module_that_the_stage_imports(stage: str) -> None:
-    needed = {path.relative_to(ROOT).as_posix() for path in imported(ROOT / "stages" / f"{stage}.py")}
-    named = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+@pytest.mark.parametrize("stage", EVERY)
+def test_deps_name_every_project_module_that_the_stage_imports(stage: dict[str, Any]) -> None:
+    module = re.search(r"python -m stages\.(\w+)", stage["cmd"])
+    assert module
+    needed = {path.relative_to(ROOT).as_posix() for path in imported(ROOT / "stages" / f"{module[1]}.py")}
+    named = {dep for dep in stage["deps"] if dep.endswith(".py")}
     assert named == needed
 
 
-def test_the_test_set_is_a_dependency_of_evaluate_alone() -> None:
-    readers = {stage for stage in STAGES if "data/processed/test.npz" in STAGES[stage]["deps"]}
-    folders = {dep for stage in STAGES for dep in STAGES[stage]["deps"] if dep in ("data", "data/processed")}
-    assert readers == {"evaluate"}
-    assert not folders
+@pytest.mark.parametrize("stage", EVERY)
+def test_the_test_set_is_a_dependency_of_evaluate_alone(stage: dict[str, Any]) -> None:
+    assert ("data/processed/test.npz" in stage["deps"]) == ("stages.evaluate" in stage["cmd"])
+    assert not {"data", "data/processed"} & set(stage["deps"])
 
 
 @pytest.mark.parametrize("stage", STAGES)
