@@ -37,6 +37,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def read_json(path: Path, stage: str, *keys: str) -> dict[str, Any]:
+    """Read what ``write_json`` wrote in ``stage``. Raises InputError where it is missing, damaged or lacks a key."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {again(stage)}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no JSON ({error}); {again(stage)}") from None
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise InputError(f"{path}: lacks {', '.join(missing)}; {again(stage)}")
+    return dict(content)
+
+
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``rows``, at least one, under their keys as .csv or, where the path says so, as .tsv."""
     text = io.StringIO()

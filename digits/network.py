@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +42,7 @@ def build(layers: Sequence[Spec]) -> keras.Model:
     whole = probabilities.shape == (1, CLASSES) and np.isclose(probabilities.sum(), 1, atol=1e-3)
     if not whole or (probabilities < 0).any():
         raise InputError(
-            f"params.yaml: train.network: its output {outputs.shape} is not {CLASSES} probabilities; "
+            f"train.network: its output {outputs.shape} is not {CLASSES} probabilities; "
             "let it end with Dense: {units: 10, activation: softmax}"
         )
     return model
@@ -71,7 +71,7 @@ def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
     rate = arguments.get("learning_rate")
     if isinstance(rate, dict):
         if len(rate) != 1 or not isinstance(next(iter(rate.values())), dict):
-            raise InputError(f"params.yaml: {key}.{name}.learning_rate: should be a number or one schedule, not {rate}")
+            raise InputError(f"{key}.{name}.learning_rate: should be a number or one schedule, not {rate}")
         ((schedule, options),) = rate.items()
         where = f"{key}.{name}.learning_rate"
         options = {
@@ -96,7 +96,7 @@ def _steps(value: Any, steps: int, key: str) -> Any:
     except ValueError:
         part = -1
     if not 0 <= part <= 1:
-        raise InputError(f"params.yaml: {key}: {value!r}: should be a number of steps, or 0% to 100% of them")
+        raise InputError(f"{key}: {value!r}: should be a number of steps, or 0% to 100% of them")
     return max(1, round(part * steps))
 
 
@@ -114,11 +114,26 @@ def _make(module: ModuleType, base: type, spec: Spec, key: str) -> Any:
         known: member for known, member in vars(module).items() if inspect.isclass(member) and issubclass(member, base)
     }
     if name not in classes:
-        near = difflib.get_close_matches(name, classes, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise InputError(f"params.yaml: {key}: Keras has no {base.__name__} {name!r}{hint}")
-    with _told(f"{key}: {name}"):
+        raise InputError(f"{key}: Keras has no {base.__name__} {name!r}{_hint(name, classes)}")
+    try:
         return classes[name](**arguments)
+    except Exception as error:
+        accepted = {
+            parameter
+            for each in classes[name].__mro__
+            if "__init__" in vars(each)
+            for parameter in inspect.signature(vars(each)["__init__"]).parameters
+        }
+        for argument in arguments:
+            if argument not in accepted:
+                raise InputError(f"{key}: {name} has no argument {argument!r}{_hint(argument, accepted)}") from None
+        raise InputError(f"{key}: {name}: {_reason(error)}") from None
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), lower, n=1)
+    return f"; did you mean {lower[near[0]]}?" if near else ""
 
 
 @contextmanager
@@ -129,7 +144,7 @@ def _told(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"params.yaml: {what}: {_reason(error)}") from None
+        raise InputError(f"{what}: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
@@ -144,7 +159,7 @@ def list_layers(model: keras.Model) -> list[dict[str, Any]]:
     return [
         {
             "layer": type(layer).__name__,
-            "output": "×".join(map(str, layer.output.shape[1:])),
+            "output": ", ".join("×".join(map(str, each.shape[1:])) for each in keras.tree.flatten(layer.output)),
             "parameters": layer.count_params(),
         }
         for layer in model.layers

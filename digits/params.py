@@ -97,10 +97,12 @@ def load(path: Path = Path("params.yaml"), recipe: str | None = None) -> Params:
     """
     content = _read(path)
     if recipe is not None:
-        file, _, name = recipe.rpartition(":")
+        file, colon, name = recipe.rpartition(":")
+        if not colon:
+            raise InputError(f"recipe {recipe!r}: should be FILE:NAME")
         recipes = _read(Path(file))
         if not isinstance(recipes, dict) or not isinstance(recipes.get(name), dict):
-            known = ", ".join(recipes) if isinstance(recipes, dict) else "none"
+            known = ", ".join(map(str, recipes)) if isinstance(recipes, dict) else "none"
             raise InputError(f"{file}: no recipe {name!r}; it has {known}")
         content, path = _merged(content, recipes[name]), Path(recipe)
     content = json.dumps(content)

@@ -108,7 +108,10 @@ def _batches(passes: Sequence[Path], epochs: range, images: int, batch_size: int
 
     # The next epoch's pictures are read while this one trains.
     loaded = tf.data.Dataset.range(epochs.start, epochs.stop).map(load_epoch).prefetch(1)
-    return loaded.flat_map(split).prefetch(4)
+    options = tf.data.Options()
+    # There is nothing to optimise, and with deterministic operations the attempt is logged as an error.
+    options.experimental_optimization.apply_default_optimizations = False
+    return loaded.flat_map(split).prefetch(4).with_options(options)
 
 
 class _State(keras.callbacks.Callback):  # type: ignore[misc]
@@ -154,9 +157,7 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         if not np.isfinite(logs["loss"]):
-            raise InputError(
-                f"params.yaml: train.optimizer: the loss is {logs['loss']} in epoch {epoch + 1}; slow it down"
-            )
+            raise InputError(f"train.optimizer: the loss is {logs['loss']} in epoch {epoch + 1}; slow it down")
         seconds = time.perf_counter() - self.begun
         self.rows.append(
             {"epoch": epoch + 1, **{column: float(logs[column]) for column in COLUMNS[1:]}, "seconds": seconds}

@@ -55,7 +55,7 @@ def main(job: Job) -> None:
             "validation": metrics.classification(validation.labels, probabilities),
         },
     )
-    # No output of the stage, since it differs from run to run.
+    # No output in dvc.yaml, where it would change dvc.lock with every run.
     seconds = sum(row["seconds"] for row in rows)
     write_json(measured / "timing.json", {"seconds": seconds, "images_per_second": section.epochs * images / seconds})
     network.save(model, job.folder / "models" / "model.keras")

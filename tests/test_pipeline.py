@@ -127,7 +127,8 @@ def test_a_forced_run_gives_the_same_bytes(finished: Repository, tmp_path: Path)
     assert (copy.path / "dvc.lock").read_text(encoding="utf-8") == (finished.path / "dvc.lock").read_text(
         encoding="utf-8"
     )
-    assert copy.run("git", "status", "--short") == ""
+    # How long it took is in Git beside the metrics, but no output of DVC's.
+    assert copy.run("git", "status", "--short").split() in ([], ["M", "metrics/timing.json"])
 
 
 def test_only_what_changed_reruns(finished: Repository, tmp_path: Path) -> None:
@@ -144,6 +145,18 @@ def test_only_what_changed_reruns(finished: Repository, tmp_path: Path) -> None:
     with (copy.path / "digits" / "figures.py").open("a") as file:
         file.write("# a comment\n")
     assert copy.touched() == ["plot"]
+
+
+def test_an_earlier_result_is_taken_from_the_cache(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(train={"epochs": "four"})
+    copy.run("dvc", "repro", code=255)
+    assert not (copy.path / "models" / "model.keras").exists()
+    copy.run("git", "checkout", "-q", "params.yaml")
+    output = copy.run("dvc", "repro")
+    assert "Stage 'train' is cached" in output
+    assert "Running stage 'train'" not in output
+    assert copy.run("git", "status", "--short") == ""
 
 
 def test_a_killed_training_goes_on_without_the_test_set_to_the_same_bytes(finished: Repository, tmp_path: Path) -> None:
@@ -211,6 +224,7 @@ def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
         "Test digits and what they were read as",
         "Errors on",
         "Reliability on",
+        "Accuracy on validation alone",
     ):
         assert page.count(f'"{title}') == 1
     for picture in ("mistakes", "augmentation", "network"):
