@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +69,11 @@ def download(name: str, mirrors: Sequence[str], folder: Path) -> None:
     import pooch
 
     fetch = pooch.HTTPDownloader(progressbar=True, timeout=SILENCE_SECONDS)
-    answering = _answering(mirror for mirror in mirrors if _is_url(mirror))
+    silent = _silent([mirror for mirror in mirrors if _is_url(mirror)])
     reasons = []
     for mirror in mirrors:
-        if _is_url(mirror) and mirror not in answering:
-            reason = f"no answer within {ANSWER_SECONDS:.0f} s, or the host is unknown"
-        else:
+        reason = silent.get(mirror, "")
+        if not reason:
             source = pooch.create(folder, mirror.rstrip("/") + "/", registry=SHA256[name], retry_if_failed=1)
             try:
                 for file in SHA256[name]:
@@ -95,18 +94,21 @@ def _copy(source: str, target: str | Path, pooch: object) -> None:
     shutil.copyfile(source, target)
 
 
-def _answering(urls: Iterable[str]) -> set[str]:
-    """Return those that send any HTTP answer; all are asked at once, by threads that may be left behind."""
+def _silent(urls: Sequence[str]) -> dict[str, str]:
+    """Return those that send no HTTP answer, and why; all are asked at once, by threads that may be left behind."""
     import requests
 
-    answering = set()
+    silent = dict.fromkeys(urls, f"no answer within {ANSWER_SECONDS:.0f} s")
 
     def ask(url: str) -> None:
         try:
             requests.get(url, stream=True, timeout=ANSWER_SECONDS).close()
-        except Exception:  # A URL that is none raises other errors than a host that is away.
+        except requests.Timeout:
             return
-        answering.add(url)
+        except Exception as error:  # A URL that is none raises other errors than a host that is away.
+            silent[url] = f"cannot be reached ({type(error).__name__})"
+            return
+        del silent[url]
 
     threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
     deadline = time.monotonic() + ANSWER_SECONDS
@@ -114,7 +116,7 @@ def _answering(urls: Iterable[str]) -> set[str]:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return answering.copy()
+    return silent.copy()
 
 
 def _reason(error: Exception) -> str:

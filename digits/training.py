@@ -17,6 +17,8 @@ from digits.errors import InputError
 from digits.files import again, replacing, write_table
 from digits.store import CLASSES, SIDE, Dataset
 
+# Other versions round differently.
+VERSIONS = (keras.__version__, tf.__version__)
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 Row = dict[str, float]
 
@@ -108,10 +110,7 @@ def _batches(passes: Sequence[Path], epochs: range, images: int, batch_size: int
 
     # The next epoch's pictures are read while this one trains.
     loaded = tf.data.Dataset.range(epochs.start, epochs.stop).map(load_epoch).prefetch(1)
-    options = tf.data.Options()
-    # There is nothing to optimise, and with deterministic operations the attempt is logged as an error.
-    options.experimental_optimization.apply_default_optimizations = False
-    return loaded.flat_map(split).prefetch(4).with_options(options)
+    return loaded.flat_map(split).prefetch(4)
 
 
 class _State(keras.callbacks.Callback):  # type: ignore[misc]

@@ -6,9 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-import keras
-import tensorflow as tf
-
 from digits import metrics, network, store, training
 from digits.files import write_json, write_table
 from digits.params import Train
@@ -71,7 +68,7 @@ def checkpoint_path(section: Train, inputs: list[Path]) -> Path:
     modules = [getattr(module, "__file__", None) for module in sys.modules.values()]
     here = Path(__file__).parent.parent
     code = sorted(Path(file) for file in modules if file and Path(file).parent.parent == here)
-    key = hashlib.sha256(json.dumps([section.model_dump(), keras.__version__, tf.__version__]).encode())
+    key = hashlib.sha256(json.dumps([section.model_dump(), *training.VERSIONS]).encode())
     for path in [*code, *inputs]:
         key.update(hashlib.sha256(path.read_bytes()).digest())
     return Path(os.environ.get("DVC_ROOT", "."), ".checkpoints", key.hexdigest()[:16] + ".npz")

@@ -1,13 +1,8 @@
-import os
-
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from digits.store import Dataset
-
-# TensorFlow's notes on the processor are of no use in a test's output.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)

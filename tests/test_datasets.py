@@ -99,7 +99,7 @@ def test_a_url_is_a_mirror(tmp_path: Path, mirror: Path, serve) -> None:  # type
         ("empty site", "HTTP status 404"),
         ("other bytes", "wrong bytes"),
         ("no folder", "No such file or directory"),
-        ("refusing", "no answer"),
+        ("refusing", "cannot be reached"),
         ("swallowing", "no answer"),
     ],
 )

@@ -37,7 +37,6 @@ class Repository:
         self.environment = {
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "TF_CPP_MIN_LOG_LEVEL": "2",
             "MNIST_MIRROR": "",
         }
 
