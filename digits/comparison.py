@@ -1,0 +1,158 @@
+"""Systems beside each other: a table and a figure."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import yaml
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, ScalarFormatter
+from pydantic import Field, TypeAdapter, ValidationError
+
+from digits.errors import InputError
+from digits.params import Section
+
+
+class Claim(Section):
+    """What an article says of a system: its accuracy on the test set, exactly or at least, if it says any."""
+
+    accuracy: Annotated[float, Field(gt=0, lt=1)] | None = None
+    at_least: bool = False
+
+
+class Article(Section):
+    """An article and its systems, by the name of the recipe."""
+
+    title: str
+    recipes: dict[str, Claim]
+
+
+def load_articles(path: Path) -> list[Article]:
+    """Read a YAML list of articles. Raises InputError where it is none."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return TypeAdapter(list[Article]).validate_python(content)
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+class Result(NamedTuple):
+    """What is known of a trained system. ``article`` counts from 1, 0 for none; the accuracies are 0 to 1; seconds and
+    images_per_second of its training are None where it came from the cache."""
+
+    name: str
+    article: int
+    claim: Claim
+    dataset: str
+    parameters: int
+    epochs: int
+    seconds: float | None
+    images_per_second: float | None
+    images: int
+    errors: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+
+
+HEAD = """\
+# The systems of five articles, compared
+
+Written by `dvc repro studies/recipes/dvc.yaml`; do not edit. Each has the network, the optimiser, the batch size, the
+epochs and the augmentation of its article, and our protocol: validation pictures out of the 60,000, the test set read
+once. Tested on {images:,} pictures of {dataset}. The seconds are those of the epochs, on the machine that ran them.
+
+![Accuracy over training time](comparison.png)
+
+| recipe | article | parameters | epochs | seconds | pictures/s | errors | accuracy (95 % interval) \
+| fewer errors than {baseline} | the article says | holds |
+|---|--:|--:|--:|--:|--:|--:|---|--:|--:|---|
+"""
+
+TAIL = """
+"Holds" says whether the article's figure lies within the 95 % interval of ours.
+
+"""
+
+
+def page(results: Sequence[Result], articles: Sequence[Article], baseline: str) -> str:
+    """Return a Markdown page on ``results``. Raises InputError where none is named ``baseline``."""
+    base = next((result for result in results if result.name == baseline), None)
+    if base is None:
+        raise InputError(f"no recipe {baseline!r}, which the errors of the others are compared with")
+    head = HEAD.format(images=base.images, dataset=base.dataset, baseline=baseline)
+    titles = "".join(f"{number}. {article.title}\n" for number, article in enumerate(articles, start=1))
+    return head + "".join(_row(result, base) for result in results) + TAIL + titles
+
+
+def _row(result: Result, base: Result) -> str:
+    claim = result.claim.accuracy
+    cells = (
+        result.name,
+        f"{result.article}" if result.article else "",
+        f"{result.parameters:,}",
+        f"{result.epochs}",
+        "–" if result.seconds is None else f"{result.seconds:.0f}",
+        "–" if result.images_per_second is None else f"{result.images_per_second:,.0f}",
+        f"{result.errors}",
+        f"{result.accuracy:.2%} ({result.accuracy_low:.2%} to {result.accuracy_high:.2%})",
+        "" if result is base or not base.errors else f"{1 - result.errors / base.errors:.0%}",
+        "" if claim is None else f"{'> ' if result.claim.at_least else ''}{claim:.2%}",
+        holds(result),
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def holds(result: Result) -> str:
+    """Return whether the claim, if there is one and it is of this dataset, agrees with what was measured."""
+    claim = result.claim.accuracy
+    if claim is None or result.dataset != "mnist":
+        return ""
+    if claim > result.accuracy_high:
+        return "ours is lower"
+    if claim < result.accuracy_low and not result.claim.at_least:
+        return "ours is higher"
+    return "yes"
+
+
+def figure(results: Sequence[Result]) -> Figure:
+    """Draw the accuracy over the training time of those whose time is known, each with its 95 % interval and name."""
+    timed = [(result, result.seconds) for result in results if result.seconds is not None]
+    drawn = Figure(figsize=(10, 7))
+    axes = drawn.add_axes((0.09, 0.09, 0.65, 0.86))
+    axes.set(xlabel="seconds of training", ylabel="accuracy on the test set", xscale="log", yscale="logit")
+    for result, seconds in timed:
+        interval = [result.accuracy_low, result.accuracy_high]
+        axes.plot([seconds] * 2, interval, color=_colour(result), alpha=0.3, linewidth=4)
+        axes.plot(seconds, result.accuracy, "o", color=_colour(result))
+    axes.yaxis.set_major_locator(FixedLocator([0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(FixedLocator([3, 10, 30, 100, 300, 1000, 3000, 10000]))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(alpha=0.3)
+    # The names stand in a column at the right, evenly spaced, in the order of the accuracies: none can overlap. A line
+    # leads from each to its point.
+    ranked = sorted(timed, key=lambda pair: (pair[0].accuracy, -pair[1]))
+    for rank, (result, seconds) in enumerate(ranked):
+        axes.annotate(
+            f"{result.name}  {result.accuracy:.2%}",
+            (seconds, result.accuracy),
+            (1.06, (rank + 0.5) / len(ranked)),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=9,
+            color=_colour(result),
+            arrowprops={
+                "arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.7, "shrinkA": 3, "shrinkB": 4, "relpos": (0, 0.5)
+            },
+        )  # fmt: skip
+    return drawn
+
+
+def _colour(result: Result) -> str:
+    return "tab:blue" if result.article else "tab:red"

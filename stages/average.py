@@ -1,0 +1,41 @@
+"""Average what the folds of a cross-validation have reached."""
+
+import numpy as np
+
+from digits import metrics
+from digits.files import read_json, write_json
+from stages.fold import section
+from stages.job import Job, run
+
+
+def main(job: Job) -> None:
+    trained = {
+        number: read_json(
+            job.folder / "runs" / str(number) / "metrics" / "train.json", "train", "dataset", "validation"
+        )
+        for number in section(job).numbers
+    }
+    folds = {str(number): fold["validation"] for number, fold in trained.items()}
+    accuracies = [fold["accuracy"] for fold in folds.values()]
+    mean, deviation = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
+    errors, images = (sum(fold[key] for fold in folds.values()) for key in ("errors", "images"))
+    dataset = trained[0]["dataset"]
+    write_json(
+        job.folder / "metrics.json",
+        {
+            "dataset": dataset,
+            "folds": len(folds),
+            "accuracy_mean": mean,
+            "accuracy_deviation": deviation,
+            # Every picture is held out once, so that the folds' errors add up.
+            "together": metrics.accuracy(errors, images),
+            "fold": folds,
+        },
+    )
+    for name, fold in folds.items():
+        print(f"fold {name}: {fold['errors']} errors in {fold['images']} pictures, accuracy {fold['accuracy']:.2%}")
+    print(f"{dataset}: accuracy {mean:.2%} ± {deviation:.2%} (mean and standard deviation of {len(folds)} folds)")
+
+
+if __name__ == "__main__":
+    run(main)
