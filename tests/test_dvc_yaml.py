@@ -68,7 +68,9 @@ def test_the_test_set_is_a_dependency_of_evaluate_alone(stage: dict[str, Any]) -
 def test_the_committed_results_are_those_of_the_committed_code_and_parameters(stage: str) -> None:
     locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"][stage]
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    outs = [out for out in locked["outs"] if out["path"].startswith(("metrics/", "plots/"))]
+    in_git = {path for kind in ("metrics", "plots") for out in STAGES[stage].get(kind, []) for path in out}
+    outs = [out for out in locked["outs"] if out["path"] in in_git]
+    assert len(outs) == len(in_git)
     for file in [dep for dep in locked["deps"] if dep["path"].endswith(".py")] + outs:
         assert hashlib.md5((ROOT / file["path"]).read_bytes()).hexdigest() == file["md5"], file["path"]
     assert locked["params"]["params.yaml"] == {stage: params[stage]}
