@@ -65,7 +65,7 @@ def elastic_basis(alpha: float, sigma: float) -> Floats:
     P. Simard et al., "Best practices for convolutional neural networks applied to visual document analysis" (2003),
     smooth uniform noise in ±1 with a Gaussian of ``sigma`` pixels and multiply it by ``alpha``. Each value is a sum of
     many independent ones, hence close to normal, and a smooth field has few degrees of freedom: it is drawn as the
-    same normal field in the eigenvectors of the smoothing, which takes an eighth of the random numbers and of the work.
+    same normal field in the eigenvectors of the smoothing, which takes far fewer random numbers and less work.
     """
     size = 2 * int(4 * sigma + 0.5) + 1
     smoothing = cv2.GaussianBlur(np.eye(SIDE), (size, 1), sigma, borderType=cv2.BORDER_REFLECT).T

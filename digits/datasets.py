@@ -28,7 +28,7 @@ SAMPLE = "mnist-sample"
 
 AGAIN = again("download")
 
-# The published sums; those of Fashion-MNIST and KMNIST are pinned by TensorFlow Datasets and torchvision alike.
+# The published sums; those of Fashion-MNIST and KMNIST are the ones that TensorFlow Datasets pins.
 SHA256 = {
     "mnist": {
         TRAIN_IMAGES: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",

@@ -105,7 +105,9 @@ def curves(rows: Sequence[Mapping[str, float]]) -> Figure:
     # What matters happens far below the first epochs' loss and above their accuracy.
     figure.axes[0].set_yscale("log")
     lowest = 1 - 3 * (1 - float(np.median([row["val_accuracy"] for row in rows])))
-    figure.axes[1].set_ylim(max(0.0, min(lowest, 0.99)), 1)
+    lowest = max(0.0, min(lowest, 0.99))
+    figure.axes[1].set_ylim(lowest, 1)
+    figure.axes[1].set_title(f"Accuracy above {lowest:.3f}")
     return figure
 
 

@@ -54,7 +54,15 @@ def main(job: Job) -> None:
     )
     # No output in dvc.yaml, where it would change dvc.lock with every run.
     seconds = sum(row["seconds"] for row in rows)
-    write_json(measured / "timing.json", {"seconds": seconds, "images_per_second": section.epochs * images / seconds})
+    write_json(
+        measured / "timing.json",
+        {
+            "dataset": validation.name,
+            "images": section.epochs * images,
+            "seconds": seconds,
+            "images_per_second": section.epochs * images / seconds,
+        },
+    )
     network.save(model, job.folder / "models" / "model.keras")
     checkpoint.unlink(missing_ok=True)
 

@@ -83,5 +83,5 @@ def test_each_stage_depends_on_its_own_section_of_the_parameters_alone(stage: st
 
 @pytest.mark.parametrize("stage", ["download", "preprocess", "augment", "plot"])
 def test_the_light_stages_do_without_tensorflow(stage: str) -> None:
-    heavy = {"network.py", "training.py", "recognizer.py"}
+    heavy = {"network.py", "training.py"}
     assert not heavy & {path.name for path in imported(ROOT / "stages" / f"{stage}.py")}
