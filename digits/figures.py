@@ -1,6 +1,7 @@
 """Figures for people who would rather look than read."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from digits.files import replacing
 from digits.store import CLASSES
 
 Images = NDArray[np.uint8]
@@ -24,6 +26,12 @@ COLOURS = {
     "BatchNormalization": "#dadaeb",
     "Dropout": "#fcbba1",
 }
+
+
+def save(figure: Figure, path: Path, dpi: int) -> None:
+    """Write ``figure`` as a PNG whose bytes depend on the picture alone, not on the version of Matplotlib."""
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
 
 
 def pictures(images: Images, titles: Sequence[str], columns: int = 10, colours: Sequence[str] | None = None) -> Figure:

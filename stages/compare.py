@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
-from digits import comparison
+from digits import comparison, figures
 from digits.comparison import Claim, Result
-from digits.files import read_json, read_table, replacing, write_table, write_text
+from digits.files import read_json, read_table, write_table, write_text
 from stages.job import Job, run
 
 # The recipe that the errors of the others are compared with.
 BASELINE = "dense"
+
+TRAIN = ("parameters", "epochs")
+TEST = ("dataset", "images", "errors", "accuracy", "accuracy_low", "accuracy_high")
 
 
 def main(job: Job) -> None:
@@ -20,18 +23,13 @@ def main(job: Job) -> None:
     ]
     results.append(result("default", 0, Claim(), Path("metrics")))
     write_text(job.folder / "README.md", comparison.page(results, articles, BASELINE))
-    with replacing(job.folder / "comparison.png") as path:
-        drawn = comparison.figure(results)
-        drawn.savefig(path, format="png", dpi=job.params.plot.dpi, metadata={"Software": None})
+    figures.save(comparison.figure(results), job.folder / "comparison.png", job.params.plot.dpi)
     write_table(job.folder / "curves.tsv", curves(job.folder, [each.name for each in results if each.article]))
 
 
 def result(name: str, article: int, claim: Claim, folder: Path) -> Result:
     """Gather what the stages have measured of a recipe."""
-    train = read_json(folder / "train.json", "train", "parameters", "epochs")
-    test = read_json(
-        folder / "test.json", "evaluate", "dataset", "images", "errors", "accuracy", "accuracy_low", "accuracy_high"
-    )
+    train, test = read_json(folder / "train.json", "train", *TRAIN), read_json(folder / "test.json", "evaluate", *TEST)
     # A training that came from the cache has taken no time.
     timing_path = folder / "timing.json"
     timing = read_json(timing_path, "train", "seconds", "images_per_second") if timing_path.exists() else {}
@@ -39,16 +37,10 @@ def result(name: str, article: int, claim: Claim, folder: Path) -> Result:
         name=name,
         article=article,
         claim=claim,
-        dataset=test["dataset"],
-        parameters=train["parameters"],
-        epochs=train["epochs"],
         seconds=timing.get("seconds"),
         images_per_second=timing.get("images_per_second"),
-        images=test["images"],
-        errors=test["errors"],
-        accuracy=test["accuracy"],
-        accuracy_low=test["accuracy_low"],
-        accuracy_high=test["accuracy_high"],
+        **{key: train[key] for key in TRAIN},
+        **{key: test[key] for key in TEST},
     )
 
 

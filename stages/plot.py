@@ -1,7 +1,7 @@
 """Draw what the other stages have made."""
 
 from digits import figures, store
-from digits.files import read_table, replacing
+from digits.files import read_table
 from stages.job import Job, run
 
 EPOCH = {"epoch": int, "loss": float, "accuracy": float, "val_loss": float, "val_accuracy": float}
@@ -32,9 +32,7 @@ def main(job: Job) -> None:
         "reliability_diagram": figures.reliability(bins),
         "mistakes": figures.mistakes(test.images, test.labels, probabilities, section.mistakes),
     }.items():
-        with replacing(plots / f"{name}.png") as path:
-            # Without the version of Matplotlib, the bytes depend on the picture alone.
-            figure.savefig(path, format="png", dpi=section.dpi, metadata={"Software": None})
+        figures.save(figure, plots / f"{name}.png", section.dpi)
 
 
 if __name__ == "__main__":
