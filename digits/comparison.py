@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import yaml
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, ScalarFormatter
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
+from digits import params
 from digits.errors import InputError
 from digits.params import Section
 
@@ -29,14 +29,7 @@ class Article(Section):
 
 def load_articles(path: Path) -> list[Article]:
     """Read a YAML list of articles. Raises InputError where it is none."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TypeAdapter(list[Article]).validate_python(content)
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return params.check(params.read(path), path, list[Article])
 
 
 class Result(NamedTuple):

@@ -3,13 +3,14 @@
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from digits.errors import InputError
 
+T = TypeVar("T")
 DatasetName = Literal["mnist", "fashion-mnist", "kmnist"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # A name of Keras's with its arguments, such as {Dense: {units: 10}}.
@@ -64,13 +65,8 @@ class Plot(Section):
     dpi: Annotated[int, Field(ge=50, le=300)]
 
 
-class Folds(Section):
-    seed: Seed
-    numbers: Annotated[list[int], Field(min_length=2)]
-
-
 class Params(Section):
-    """All sections; folds belongs to the study of that name alone."""
+    """All sections. A study that has one more of its own extends it."""
 
     download: Download
     preprocess: Preprocess
@@ -78,7 +74,6 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     plot: Plot
-    folds: Folds | None = None
 
 
 class _Loader(yaml.SafeLoader):
@@ -90,25 +85,45 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load(path: Path = Path("params.yaml"), recipe: str | None = None) -> Params:
+def load(path: Path = Path("params.yaml"), recipe: str | None = None, schema: type[Params] = Params) -> Params:
     """Read and check every section of ``path``, with what ``recipe``, as in recipes.yaml:name, has in place of it.
 
     Raises InputError, one line that names the key, its value and what is allowed.
     """
-    content = _read(path)
+    content = read(path)
     if recipe is not None:
         file, colon, name = recipe.rpartition(":")
         if not colon:
             raise InputError(f"recipe {recipe!r}: should be FILE:NAME")
-        recipes = _read(Path(file))
+        recipes = read(Path(file))
         if not isinstance(recipes, dict) or not isinstance(recipes.get(name), dict):
             known = ", ".join(map(str, recipes)) if isinstance(recipes, dict) else "none"
             raise InputError(f"{file}: no recipe {name!r}; it has {known}")
         content, path = _merged(content, recipes[name]), Path(recipe)
-    content = json.dumps(content)
+    return check(content, path, schema)
+
+
+def read(path: Path) -> Any:
+    """Return what a YAML file says. Raises InputError where it cannot be read, or says what JSON could not."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        json.dumps(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); run from the top of the repository") from None
+    # What YAML can say and JSON cannot, such as dates, or a mapping within itself, is no parameter either.
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: no YAML of plain values: {' '.join(str(error).split())}") from None
+    return content
+
+
+def check(content: Any, path: Path, schema: type[T]) -> T:
+    """Return ``content``, which was read from ``path``, as the type ``schema``.
+
+    Raises InputError, one line that names the key, its value and what is allowed.
+    """
     try:
         # By way of JSON, since a strict section within another one takes no dictionary from Python.
-        return Params.model_validate_json(content)
+        return TypeAdapter(schema).validate_json(json.dumps(content))
     except ValidationError as error:
         raise InputError("; ".join(f"{path}: {_line(details)}" for details in error.errors())) from None
 
@@ -123,18 +138,6 @@ def _merged(content: Any, recipe: dict[str, Any]) -> Any:
         for section, keys in recipe.items()
     }
     return {**content, **both}
-
-
-def _read(path: Path) -> Any:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        json.dumps(content)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); run from the top of the repository") from None
-    # What YAML can say and JSON cannot, such as dates, or a mapping within itself, is no parameter either.
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: no YAML of plain values: {' '.join(str(error).split())}") from None
-    return content
 
 
 def _line(details: Any) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 
 from digits import metrics
 from digits.files import read_json, write_json
-from stages.fold import section
+from stages.fold import FoldsParams, section
 from stages.job import Job, run
 
 
@@ -38,4 +38,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, FoldsParams)

@@ -1,13 +1,29 @@
 """Split the training and validation pictures into folds, each held out once."""
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field
 from sklearn.model_selection import StratifiedKFold
 
 from digits import store
 from digits.errors import InputError
-from digits.params import Folds
+from digits.params import Params, Section, Seed
 from digits.store import Dataset
 from stages.job import Job, run
+
+
+class Folds(Section):
+    """How the pictures are split, and the folds' numbers, counted from 0."""
+
+    seed: Seed
+    numbers: Annotated[list[int], Field(min_length=2)]
+
+
+class FoldsParams(Params):
+    """The pipeline's sections and that of the folds."""
+
+    folds: Folds
 
 
 def main(job: Job) -> None:
@@ -26,14 +42,13 @@ def main(job: Job) -> None:
 
 
 def section(job: Job) -> Folds:
-    """Return the section folds. Raises InputError where there is none, or it does not count from 0."""
+    """Return the section folds of FoldsParams. Raises InputError where it does not count from 0."""
+    assert isinstance(job.params, FoldsParams)
     folds = job.params.folds
-    if folds is None:
-        raise InputError("no section 'folds' in the parameters; name one: --recipe studies/folds/params.yaml:split")
     if folds.numbers != list(range(len(folds.numbers))):
         raise InputError(f"folds.numbers: {folds.numbers}: should count from 0, as in [0, 1, 2, 3]")
     return folds
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, FoldsParams)

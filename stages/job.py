@@ -23,8 +23,11 @@ class Job:
     folder: Path
 
 
-def run(stage: Callable[[Job], None]) -> None:
-    """Call ``stage`` on the job that the command line describes; bad input ends it with one line and exit code 1."""
+def run(stage: Callable[[Job], None], schema: type[Params] = Params) -> None:
+    """Call ``stage`` on the job that the command line describes; bad input ends it with one line and exit code 1.
+
+    The parameters are read as ``schema``.
+    """
     parser = argparse.ArgumentParser(description="A stage of the pipeline; without options, of the one in dvc.yaml.")
     parser.add_argument(
         "--recipe", metavar="FILE:NAME", help="take the keys that FILE has under NAME in place of those in params.yaml"
@@ -32,4 +35,9 @@ def run(stage: Callable[[Job], None]) -> None:
     parser.add_argument("--processed", metavar="FOLDER", type=Path, default=Path("data/processed"))
     parser.add_argument("--folder", metavar="FOLDER", type=Path, default=Path())
     arguments = parser.parse_args()
-    errors.run(lambda: stage(Job(params.load(recipe=arguments.recipe), arguments.processed, arguments.folder)))
+
+    def main() -> None:
+        loaded = params.load(recipe=arguments.recipe, schema=schema)
+        stage(Job(loaded, arguments.processed, arguments.folder))
+
+    errors.run(main)

@@ -6,9 +6,9 @@ import pytest
 from digits import params, store
 from digits.errors import InputError
 from digits.files import read_json, write_json
-from digits.params import Folds
 from digits.store import Dataset
 from stages import average, fold
+from stages.fold import Folds, FoldsParams
 from stages.job import Job
 
 ROOT = Path(__file__).parent.parent
@@ -24,9 +24,9 @@ def job(tmp_path: Path, dataset: Dataset) -> Job:
     return Job(with_folds([0, 1, 2]), tmp_path, tmp_path)
 
 
-def with_folds(numbers: list[int]) -> params.Params:
-    loaded = params.load(ROOT / "params.yaml")
-    return loaded.model_copy(update={"folds": Folds(seed=0, numbers=numbers)})
+def with_folds(numbers: list[int]) -> FoldsParams:
+    sections = dict(params.load(ROOT / "params.yaml"))
+    return FoldsParams(**sections, folds=Folds(seed=0, numbers=numbers))
 
 
 def test_each_picture_is_held_out_once_and_each_label_by_its_share(job: Job, dataset: Dataset) -> None:
@@ -58,7 +58,7 @@ def test_no_fold_and_one_fold_are_refused(tmp_path: Path, numbers: str) -> None:
     recipe = tmp_path / "params.yaml"
     recipe.write_text(f"split: {{folds: {{seed: 0, numbers: {numbers}}}}}")
     with pytest.raises(InputError, match=r"folds\.numbers: .*at least 2 items"):
-        params.load(ROOT / "params.yaml", f"{recipe}:split")
+        params.load(ROOT / "params.yaml", f"{recipe}:split", FoldsParams)
 
 
 def test_folds_are_averaged(job: Job) -> None:
