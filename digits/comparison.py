@@ -14,10 +14,12 @@ from digits.params import Section
 
 
 class Claim(Section):
-    """What an article says of a system: its accuracy on the test set, exactly or at least, if it says any."""
+    """What an article says of a system: its accuracy on the test set, exactly or at least, if it says any; and more,
+    in its words."""
 
     accuracy: Annotated[float, Field(gt=0, lt=1)] | None = None
     at_least: bool = False
+    besides: str = ""
 
 
 class Article(Section):
@@ -33,8 +35,9 @@ def load_articles(path: Path) -> list[Article]:
 
 
 class Result(NamedTuple):
-    """What is known of a trained system. ``article`` counts from 1, 0 for none; the accuracies are 0 to 1; seconds and
-    images_per_second of its training are None where it came from the cache."""
+    """What is known of a trained system. ``article`` counts from 1, 0 for none; the accuracies are 0 to 1; ``trained``
+    and ``validated`` are numbers of pictures; what is known of the training's time is None where it came from the
+    cache."""
 
     name: str
     article: int
@@ -42,10 +45,14 @@ class Result(NamedTuple):
     dataset: str
     parameters: int
     epochs: int
+    trained: int
+    validated: int
     seconds: float | None
     images_per_second: float | None
+    machine: str | None
     images: int
     errors: int
+    loss: float
     accuracy: float
     accuracy_low: float
     accuracy_high: float
@@ -55,18 +62,19 @@ HEAD = """\
 # The systems of five articles, compared
 
 Written by `dvc repro studies/recipes/dvc.yaml`; do not edit. Each has the network, the optimiser, the batch size, the
-epochs and the augmentation of its article, and our protocol: validation pictures out of the 60,000, the test set read
-once. Tested on {images:,} pictures of {dataset}. The seconds are those of the epochs, on the machine that ran them.
+epochs and the augmentation of its article, and our protocol: trained on {trained:,} pictures of {dataset}, while
+{validated:,} others were held out for validation, and tested once, on {images:,}. The seconds are those of the
+epochs{machine}. The last row is our own system, that of the root's params.yaml.
 
 ![Accuracy over training time](comparison.png)
 
-| recipe | article | parameters | epochs | seconds | pictures/s | errors | accuracy (95 % interval) \
+| recipe | article | parameters | epochs | seconds | pictures/s | loss | errors | accuracy (95 % interval) \
 | fewer errors than {baseline} | the article says | holds |
-|---|--:|--:|--:|--:|--:|--:|---|--:|--:|---|
+|---|--:|--:|--:|--:|--:|--:|--:|---|--:|---|---|
 """
 
 TAIL = """
-"Holds" says whether the article's figure lies within the 95 % interval of ours.
+"Holds" says whether the article's accuracy lies within the 95 % interval of ours.
 
 """
 
@@ -76,13 +84,18 @@ def page(results: Sequence[Result], articles: Sequence[Article], baseline: str) 
     base = next((result for result in results if result.name == baseline), None)
     if base is None:
         raise InputError(f"no recipe {baseline!r}, which the errors of the others are compared with")
-    head = HEAD.format(images=base.images, dataset=base.dataset, baseline=baseline)
+    machines = sorted({result.machine for result in results if result.machine})
+    head = HEAD.format(
+        **base._asdict() | {"baseline": baseline, "machine": "".join(f", on {each}" for each in machines)}
+    )
     titles = "".join(f"{number}. {article.title}\n" for number, article in enumerate(articles, start=1))
     return head + "".join(_row(result, base) for result in results) + TAIL + titles
 
 
 def _row(result: Result, base: Result) -> str:
     claim = result.claim.accuracy
+    said = [] if claim is None else [f"{'> ' if result.claim.at_least else ''}{claim:.2%}"]
+    said += [result.claim.besides] if result.claim.besides else []
     cells = (
         result.name,
         f"{result.article}" if result.article else "",
@@ -90,10 +103,11 @@ def _row(result: Result, base: Result) -> str:
         f"{result.epochs}",
         "–" if result.seconds is None else f"{result.seconds:.0f}",
         "–" if result.images_per_second is None else f"{result.images_per_second:,.0f}",
+        f"{result.loss:.3f}",
         f"{result.errors}",
         f"{result.accuracy:.2%} ({result.accuracy_low:.2%} to {result.accuracy_high:.2%})",
         "" if result is base or not base.errors else f"{1 - result.errors / base.errors:.0%}",
-        "" if claim is None else f"{'> ' if result.claim.at_least else ''}{claim:.2%}",
+        ", ".join(said),
         holds(result),
     )
     return f"| {' | '.join(cells)} |\n"

@@ -18,17 +18,17 @@ from stages.job import Job, run
 
 
 def main(job: Job) -> None:
-    section, train, augmented = job.params.augment, job.processed / "train.npz", job.folder / "data" / "augmented"
+    section, train = job.params.augment, job.processed / "train.npz"
     store.load(train, "preprocess")
     if is_identity(section):
-        with replacing(augmented / "00.npz") as path:
+        with replacing(job.augmented / "00.npz") as path:
             shutil.copyfile(train, path)
         return
     # A process a core, each with one thread. Windows allows no more than 61.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     workers = min(section.passes, os.cpu_count() or 1, 61)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        passes = pool.map(partial(write_pass, section, train, augmented), range(section.passes))
+        passes = pool.map(partial(write_pass, section, train, job.augmented), range(section.passes))
         for _ in tqdm(passes, total=section.passes, desc="augment", unit="pass"):
             pass
 

@@ -1,6 +1,7 @@
 """Put the recipes of a study beside each other: a page with a table, a figure and their validation curves."""
 
 from pathlib import Path
+from typing import Any
 
 from digits import comparison, figures
 from digits.comparison import Claim, Result
@@ -10,8 +11,9 @@ from stages.job import Job, run
 # The recipe that the errors of the others are compared with.
 BASELINE = "dense"
 
-TRAIN = ("parameters", "epochs")
-TEST = ("dataset", "images", "errors", "accuracy", "accuracy_low", "accuracy_high")
+TRAIN = ("parameters", "epochs", "images", "validation")
+TEST = ("dataset", "images", "errors", "loss", "accuracy", "accuracy_low", "accuracy_high")
+TIMING = ("seconds", "images_per_second", "machine")
 
 
 def main(job: Job) -> None:
@@ -31,15 +33,17 @@ def result(name: str, article: int, claim: Claim, folder: Path) -> Result:
     """Gather what the stages have measured of a recipe."""
     train, test = read_json(folder / "train.json", "train", *TRAIN), read_json(folder / "test.json", "evaluate", *TEST)
     # A training that came from the cache has taken no time.
-    timing_path = folder / "timing.json"
-    timing = read_json(timing_path, "train", "seconds", "images_per_second") if timing_path.exists() else {}
+    path = folder / "timing.json"
+    timing: dict[str, Any] = read_json(path, "train", *TIMING) if path.exists() else dict.fromkeys(TIMING)
     return Result(
         name=name,
         article=article,
         claim=claim,
-        seconds=timing.get("seconds"),
-        images_per_second=timing.get("images_per_second"),
-        **{key: train[key] for key in TRAIN},
+        parameters=train["parameters"],
+        epochs=train["epochs"],
+        trained=train["images"],
+        validated=train["validation"]["images"],
+        **{key: timing[key] for key in TIMING},
         **{key: test[key] for key in TEST},
     )
 

@@ -15,11 +15,13 @@ class Job:
 
     params: params.yaml, with what a recipe has in place of its keys
     processed: the folder of train.npz, validation.npz and test.npz
+    augmented: the folder of the training set's passes
     folder: where data/, models/, metrics/ and plots/ of this pipeline lie
     """
 
     params: Params
     processed: Path
+    augmented: Path
     folder: Path
 
 
@@ -33,11 +35,13 @@ def run(stage: Callable[[Job], None], schema: type[Params] = Params) -> None:
         "--recipe", metavar="FILE:NAME", help="take the keys that FILE has under NAME in place of those in params.yaml"
     )
     parser.add_argument("--processed", metavar="FOLDER", type=Path, default=Path("data/processed"))
+    parser.add_argument("--augmented", metavar="FOLDER", type=Path, help="by default data/augmented in --folder")
     parser.add_argument("--folder", metavar="FOLDER", type=Path, default=Path())
     arguments = parser.parse_args()
 
     def main() -> None:
         loaded = params.load(recipe=arguments.recipe, schema=schema)
-        stage(Job(loaded, arguments.processed, arguments.folder))
+        augmented = arguments.augmented or arguments.folder / "data" / "augmented"
+        stage(Job(loaded, arguments.processed, augmented, arguments.folder))
 
     errors.run(main)

@@ -14,7 +14,7 @@ def main(job: Job) -> None:
     section, data, plots = job.params.plot, job.folder / "data", job.folder / "plots"
     some = slice(section.examples)
     train = store.load(job.processed / "train.npz", "preprocess")
-    augmented = store.load(data / "augmented" / "00.npz", "augment")
+    augmented = store.load(job.augmented / "00.npz", "augment")
     test = store.load(data / "predictions.npz", "evaluate")
     probabilities = store.load_arrays(data / "predictions.npz", "evaluate", "probabilities")["probabilities"]
     epochs = read_table(plots / "training.tsv", "train", EPOCH)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from stages.job import Job, run
 
 def main(job: Job) -> None:
     section, plots, measured = job.params.train, job.folder / "plots", job.folder / "metrics"
-    augmented, held_out = job.folder / "data" / "augmented", job.processed / "validation.npz"
+    held_out = job.processed / "validation.npz"
     validation = store.load(held_out, "preprocess")
-    passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
+    passes = sorted(job.augmented.glob("*.npz")) or [job.augmented / "00.npz"]
     images = training.count_images(passes)
 
     training.make_deterministic(section.seed)
@@ -61,6 +62,7 @@ def main(job: Job) -> None:
             "images": section.epochs * images,
             "seconds": seconds,
             "images_per_second": section.epochs * images / seconds,
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         },
     )
     network.save(model, job.folder / "models" / "model.keras")

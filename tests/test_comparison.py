@@ -13,6 +13,7 @@ from stages import compare
 from stages.job import Job
 
 ROOT = Path(__file__).parent.parent
+TRAINED = {"parameters": 10, "epochs": 2, "images": 55_000, "validation": {"images": 5_000}}
 ARTICLES = [Article(title="A book", recipes={"dense": Claim(), "chollet": Claim(accuracy=0.994)})]
 
 
@@ -28,9 +29,13 @@ def result(
         dataset=dataset,
         parameters=93_322,
         epochs=5,
+        trained=55_000,
+        validated=5_000,
         seconds=seconds,
         images_per_second=seconds and 275_000 / seconds,
+        machine="2 cores" if seconds else None,
         images=10_000,
+        loss=0.0312,
         errors=errors,
         accuracy=measured["accuracy"],
         accuracy_low=measured["accuracy_low"],
@@ -60,9 +65,18 @@ def test_the_page_has_a_row_a_recipe_and_the_articles_titles() -> None:
     row = next(line for line in page.splitlines() if line.startswith("| chollet"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == [
-        "chollet", "1", "93,322", "5", "–", "–", "100", "99.00% (98.79% to 99.18%)", "50%", "99.40%", "ours is lower"
+        "chollet", "1", "93,322", "5", "–", "–", "0.031", "100", "99.00% (98.79% to 99.18%)", "50%", "99.40%",
+        "ours is lower",
     ]  # fmt: skip
     assert "1. A book" in page
+    assert "on 55,000 pictures of mnist" in page
+    assert "5,000 others were held out" in " ".join(page.split())
+    assert "those of the\nepochs, on 2 cores." in page
+
+
+def test_what_an_article_says_besides_its_accuracy_is_told() -> None:
+    boasting = result("dense", 200)._replace(claim=Claim(accuracy=0.98, at_least=True, besides="a low loss"))
+    assert "| > 98.00%, a low loss | yes |" in comparison.page([boasting], ARTICLES, "dense")
 
 
 def test_a_page_without_its_baseline_is_refused() -> None:
@@ -93,14 +107,18 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "study"
     for place, errors in ((tmp_path, 40), (folder / "dense", 200), (folder / "chollet", 100)):
-        write_json(place / "metrics" / "train.json", {"parameters": 10, "epochs": 2})
-        write_json(place / "metrics" / "test.json", {"dataset": "mnist", **metrics.accuracy(errors, 10_000)})
-    write_json(folder / "dense" / "metrics" / "timing.json", {"seconds": 9.0, "images_per_second": 1e4})
+        write_json(place / "metrics" / "train.json", TRAINED)
+        write_json(
+            place / "metrics" / "test.json", {"dataset": "mnist", "loss": 0.03, **metrics.accuracy(errors, 10_000)}
+        )
+    write_json(
+        folder / "dense" / "metrics" / "timing.json", {"seconds": 9.0, "images_per_second": 1e4, "machine": "2 cores"}
+    )
     for name, epochs in (("dense", 1), ("chollet", 2)):
         rows = [{"epoch": epoch, "val_accuracy": 0.9} for epoch in range(1, epochs + 1)]
         write_table(folder / name / "plots" / "training.tsv", rows)
     (folder / "articles.yaml").write_text("- {title: A book, recipes: {dense: {}, chollet: {accuracy: 0.99}}}")
-    return Job(params.load(ROOT / "params.yaml"), tmp_path, folder)
+    return Job(params.load(ROOT / "params.yaml"), tmp_path, tmp_path, folder)
 
 
 def test_a_study_is_compared_with_the_default_recipe(study: Job) -> None:

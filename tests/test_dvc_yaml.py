@@ -3,6 +3,8 @@
 import ast
 import hashlib
 import re
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,17 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 FILES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("studies/*/dvc.yaml"))]
-STAGES = yaml.safe_load(FILES[0].read_text(encoding="utf-8"))["stages"]
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+STAGES = read(FILES[0])["stages"]
 EVERY = [
     pytest.param(stage, id=f"{file.parent.name}-{name}")
     for file in FILES
-    for name, stage in yaml.safe_load(file.read_text(encoding="utf-8"))["stages"].items()
+    for name, stage in read(file)["stages"].items()
 ]
 
 
@@ -64,16 +72,27 @@ def test_the_test_set_is_a_dependency_of_evaluate_alone(stage: dict[str, Any]) -
     assert not {"data", "data/processed"} & set(stage["deps"])
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_committed_results_are_those_of_the_committed_code_and_parameters(stage: str) -> None:
-    locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"][stage]
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    in_git = {path for kind in ("metrics", "plots") for out in STAGES[stage].get(kind, []) for path in out}
-    outs = [out for out in locked["outs"] if out["path"] in in_git]
-    assert len(outs) == len(in_git)
-    for file in [dep for dep in locked["deps"] if dep["path"].endswith(".py")] + outs:
-        assert hashlib.md5((ROOT / file["path"]).read_bytes()).hexdigest() == file["md5"], file["path"]
-    assert locked["params"]["params.yaml"] == {stage: params[stage]}
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_the_committed_results_are_those_of_the_committed_code_and_parameters(file: Path) -> None:
+    stages = read(file)["stages"]
+    locked = read(file.with_name("dvc.lock"))["stages"]
+    # A stage of a matrix is locked as name@item.
+    assert {name.partition("@")[0] for name in locked} == set(stages)
+    for name, stage in locked.items():
+        in_git = committed(stages[name.partition("@")[0]])
+        outs = [out for out in stage["outs"] if out["path"] in in_git]
+        assert len(outs) == len(in_git)
+        for each in [dep for dep in stage["deps"] if dep["path"].endswith(".py")] + outs:
+            assert hashlib.md5((ROOT / each["path"]).read_bytes()).hexdigest() == each["md5"], (name, each["path"])
+        for params, keys in stage["params"].items():
+            for key, value in keys.items():
+                assert reduce(getitem, key.split("."), read(ROOT / params)) == value, (name, key)
+
+
+def committed(stage: dict[str, Any]) -> set[str]:
+    """Return the outputs of ``stage`` that are in Git."""
+    outs = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, []) if isinstance(out, dict)]
+    return {path for out in outs for path, options in out.items() if options.get("cache") is False}
 
 
 @pytest.mark.parametrize("stage", STAGES)

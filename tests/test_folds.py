@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def job(tmp_path: Path, dataset: Dataset) -> Job:
     images[:, 0, 0] = np.arange(40)
     for part, indices in (("train", slice(0, 30)), ("validation", slice(30, 40))):
         store.save(tmp_path / f"{part}.npz", Dataset("bars", images[indices], dataset.labels[indices]))
-    return Job(with_folds([0, 1, 2]), tmp_path, tmp_path)
+    return Job(with_folds([0, 1, 2]), tmp_path, tmp_path, tmp_path)
 
 
 def with_folds(numbers: list[int]) -> FoldsParams:
@@ -48,7 +49,7 @@ def test_each_picture_is_held_out_once_and_each_label_by_its_share(job: Job, dat
     [([0, 1, 2, 3, 4], "5 folds: should be 4 at the most"), ([1, 2], "should count from 0"), ([0, 0], "should count")],
 )
 def test_folds_that_cannot_be_are_named(job: Job, numbers: list[int], message: str) -> None:
-    bad = Job(with_folds(numbers), job.processed, job.folder)
+    bad = replace(job, params=with_folds(numbers))
     with pytest.raises(InputError, match=rf"folds\.numbers: .*{message}"):
         fold.main(bad)
 

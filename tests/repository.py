@@ -1,0 +1,87 @@
+"""A repository of the project for tests that run real DVC."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PROJECT = [".dvc/config", ".dvc/.gitignore", ".gitignore", "dvc.yaml", "params.yaml", "digits", "stages"]
+STAGES = ["download", "preprocess", "augment", "train", "evaluate", "plot"]
+NETWORK = [
+    {"Conv2D": {"filters": 8, "kernel_size": 5, "strides": 2, "use_bias": False}},
+    {"BatchNormalization": {}},
+    {"ReLU": {}},
+    {"Flatten": {}},
+    {"Dropout": {"rate": 0.2}},
+    {"Dense": {"units": 10, "activation": "softmax"}},
+]
+
+
+class Repository:
+    """A Git and DVC repository of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # The commands' python is that of the tests; no mirror is taken from the surroundings.
+        self.environment = {
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "MNIST_MIRROR": "",
+        }
+
+    def run(self, *command: str, code: int = 0) -> str:
+        done = subprocess.run(command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, f"{' '.join(command)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def set(self, **sections: dict[str, Any]) -> None:
+        params = yaml.safe_load((self.path / "params.yaml").read_text(encoding="utf-8"))
+        for section, changes in sections.items():
+            params[section].update(changes)
+        (self.path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", message)
+
+    def copy(self, path: Path) -> "Repository":
+        shutil.copytree(self.path, path, symlinks=True)
+        return Repository(path)
+
+    def metrics(self, name: str) -> Any:
+        return json.loads((self.path / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
+
+    def touched(self) -> list[str]:
+        """Return the stages whose own inputs have changed; those after them run where their outputs change."""
+        output = self.run("dvc", "repro", "--dry")
+        return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
+
+    def hashes(self) -> dict[str, str]:
+        lock = yaml.safe_load((self.path / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+        return {out["path"]: out["md5"] for stage in lock.values() for out in stage["outs"]}
+
+
+def create(path: Path, *others: str) -> Repository:
+    """Make a repository in ``path`` that has the project and ``others`` of its folders, and a small pipeline."""
+    path.mkdir()
+    for name in (*PROJECT, *others):
+        (path / name).parent.mkdir(exist_ok=True, parents=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, path / name)
+    repository = Repository(path)
+    repository.set(
+        download={"mirrors": {}, "offline": "sample"},
+        augment={"passes": 2},
+        train={"network": NETWORK, "epochs": 3, "batch_size": 64},
+        plot={"dpi": 60},
+    )
+    repository.run("git", "init", "-q", "-b", "main")
+    return repository

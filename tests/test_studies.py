@@ -1,0 +1,126 @@
+"""The studies under real DVC, made smaller, on the sample that needs no network."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from digits.files import read_json, read_table
+from tests.repository import Repository, create
+
+RECIPES = ["tf-dnn", "dense"]
+
+
+def rewrite(path: Path, content: Any) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository in which both studies have run; tests that change it work on a copy."""
+    repository = create(tmp_path_factory.mktemp("studies") / "repository", "studies/recipes", "studies/folds")
+    repository.set(train={"epochs": 1})
+    recipes, folds = (repository.path / "studies" / name for name in ("recipes", "folds"))
+    for left in ("dvc.lock", "README.md", "comparison.png", "curves.tsv", "metrics.json"):
+        for folder in (recipes, folds):
+            (folder / left).unlink(missing_ok=True)
+
+    pipeline = read(recipes / "dvc.yaml")
+    pipeline["vars"] = [{"recipes": RECIPES}]
+    compare = pipeline["stages"]["compare"]
+    others = [f"studies/recipes/{name}/" for name in read(recipes / "params.yaml") if name not in RECIPES]
+    compare["deps"] = [dep for dep in compare["deps"] if not dep.startswith(tuple(others))]
+    rewrite(recipes / "dvc.yaml", pipeline)
+    rewrite(
+        recipes / "articles.yaml",
+        [
+            {**article, "recipes": kept}
+            for article in read(recipes / "articles.yaml")
+            if (kept := {name: claim for name, claim in article["recipes"].items() if name in RECIPES})
+        ],
+    )
+    blocks = {name: block for name, block in read(recipes / "params.yaml").items() if name in RECIPES}
+    for block in blocks.values():
+        block["train"]["epochs"] = 1
+    rewrite(recipes / "params.yaml", blocks)
+
+    split = read(folds / "params.yaml")
+    split["split"]["folds"]["numbers"] = [0, 1]
+    split["fewer-epochs"] = {"augment": {"passes": 1}, "train": {"epochs": 1}}
+    rewrite(folds / "params.yaml", split)
+
+    repository.commit("start")
+    repository.run("dvc", "repro", "studies/recipes/dvc.yaml", "studies/folds/dvc.yaml")
+    repository.commit("a run")
+    return repository
+
+
+def test_the_recipes_are_compared_with_each_other_and_the_default(studied: Repository) -> None:
+    folder = studied.path / "studies" / "recipes"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert [line.split()[1] for line in page.splitlines() if line.startswith("| ")][1:] == [*RECIPES, "default"]
+    assert "of mnist-sample" in page
+    for name in RECIPES:
+        errors = read_json(folder / name / "metrics" / "test.json", "evaluate")["errors"]
+        assert any(line.startswith(f"| {name} |") and f"| {errors} |" in line for line in page.splitlines())
+        assert (folder / name / "plots" / "augmentation.png").exists()
+    assert read_table(folder / "curves.tsv", "compare", dict.fromkeys(RECIPES, float))
+
+
+def test_what_compares_is_in_git_and_what_was_trained_is_not(studied: Repository) -> None:
+    tracked = studied.run("git", "ls-files", "studies").splitlines()
+    assert {f"studies/recipes/{name}" for name in ("README.md", "comparison.png", "curves.tsv")} < set(tracked)
+    assert "studies/folds/metrics.json" in tracked
+    assert not [path for path in tracked if path.endswith((".keras", ".npz"))]
+
+
+def test_studies_that_are_up_to_date_run_nothing(studied: Repository) -> None:
+    output = studied.run("dvc", "repro", "studies/recipes/dvc.yaml", "studies/folds/dvc.yaml")
+    assert "Running stage" not in output
+
+
+def test_a_change_of_one_recipe_leaves_the_others_alone(studied: Repository, tmp_path: Path) -> None:
+    copy = studied.copy(tmp_path / "copy")
+    file = copy.path / "studies" / "recipes" / "params.yaml"
+    blocks = read(file)
+    blocks["dense"]["train"]["epochs"] = 2
+    rewrite(file, blocks)
+    output = copy.run("dvc", "repro", "--dry", "studies/recipes/dvc.yaml")
+    assert "train@dense" in output
+    assert "train@tf-dnn" not in output
+    assert "augment@dense" not in output
+
+
+def test_the_folds_are_averaged(studied: Repository) -> None:
+    measured = read_json(studied.path / "studies" / "folds" / "metrics.json", "average")
+    assert measured["dataset"] == "mnist-sample"
+    assert set(measured["fold"]) == {"0", "1"}
+    # All that is not test: 4,300 of the sample's 5,000 pictures, each held out once.
+    assert measured["together"]["images"] == 4300
+    accuracies = [fold["accuracy"] for fold in measured["fold"].values()]
+    assert measured["accuracy_mean"] == pytest.approx(sum(accuracies) / 2)
+
+
+@pytest.mark.parametrize("numbers", [[], [0], [0, 2], list(range(5000))])
+def test_a_number_of_folds_that_cannot_be_is_one_line(studied: Repository, tmp_path: Path, numbers: list[int]) -> None:
+    copy = studied.copy(tmp_path / "copy")
+    file = copy.path / "studies" / "folds" / "params.yaml"
+    content = read(file)
+    content["split"]["folds"]["numbers"] = numbers
+    rewrite(file, content)
+    output = copy.run("dvc", "repro", "studies/folds/dvc.yaml:fold", code=255)
+    assert "folds.numbers: " in output
+    assert "Traceback" not in output
+
+
+def test_an_unknown_recipe_is_one_line(studied: Repository) -> None:
+    output = studied.run("dvc", "repro", "studies/recipes/dvc.yaml:train@lenet", code=255)
+    assert "train@lenet" in output
+    assert "Traceback" not in output
+    output = studied.run("python", "-m", "stages.train", "--recipe", "studies/recipes/params.yaml:lenet", code=1)
+    assert output == "studies/recipes/params.yaml: no recipe 'lenet'; it has tf-dnn, dense\n"
