@@ -1,0 +1,106 @@
+"""Whole trainings side by side, on this machine: accuracy, time, speed and memory.
+
+    python -m benchmarks                        our systems and those of the articles
+    python -m benchmarks quick:5 flyai default  some of them; quick with five seeds
+
+The systems are those of studies/recipes/params.yaml, and "default", that of params.yaml. Each is augmented, trained and
+tested by the pipeline's own stages, in a folder of its own, on data/processed (made by dvc repro preprocess). Seconds
+are those of the whole commands that augment and train, imports included.
+"""
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from benchmarks import processes
+from digits import params
+from digits.errors import InputError, run
+from digits.files import read_json
+
+RECIPES = Path("studies/recipes/params.yaml")
+
+
+class Row(NamedTuple):
+    """One training: whole seconds, pictures a second in the epochs, operations a second, peak bytes, test accuracy."""
+
+    seconds: float
+    images_per_second: float
+    operations_per_second: float
+    peak: int
+    accuracy: float
+
+
+def main() -> None:
+    recipes = params.check(params.read(RECIPES), RECIPES, dict[str, dict[str, Any]]) | {"default": {}}
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Train systems side by side.")
+    parser.add_argument(
+        "systems", nargs="*", metavar="NAME[:SEEDS]", default=["default", *recipes][:-1],
+        help=f"all of them, or some of {', '.join(recipes)}",
+    )  # fmt: skip
+    systems = [system.partition(":") for system in parser.parse_args().systems]
+    for name, _, seeds in systems:
+        if name not in recipes:
+            raise InputError(f"no system {name!r}; there are {', '.join(recipes)}")
+        if seeds and not (seeds.isdecimal() and int(seeds)):
+            raise InputError(f"{name}:{seeds}: the number of seeds should be 1 or more")
+    rate = processes.matmul_rate()
+    print(f"matrix multiplication on this machine: {rate / 1e9:.0f} GFLOP/s")
+    head = f"{'':20}{'seconds':>9}{'ratio':>7}{'accuracy, mean ± deviation':>28}{'pictures/s':>12}"
+    print(f"{head}{'of matmul':>11}{'peak MB':>9}")
+    first = None
+    for name, _, seeds in systems:
+        rows = [measure(recipes[name], seed) for seed in range(int(seeds or 1))]
+        seconds, speed, operations, peak, accuracy = (statistics.mean(column) for column in zip(*rows, strict=True))
+        first = first or seconds
+        deviation = f" ± {statistics.stdev(row.accuracy for row in rows):.2%} of {seeds}" if len(rows) > 1 else ""
+        print(
+            f"{name:20}{seconds:9.1f}{seconds / first:7.2f}{f'{accuracy:.2%}{deviation}':>28}{speed:12,.0f}"
+            f"{operations / rate:11.0%}{peak / 1e6:9,.0f}",
+            flush=True,
+        )
+
+
+def measure(recipe: dict[str, Any], seed: int) -> Row:
+    """Augment, train and test one system with one seed."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "recipe.yaml"
+        seeded = {**recipe, "train": {**recipe.get("train", {}), "seed": seed}}
+        file.write_text(yaml.safe_dump({"seeded": seeded}), encoding="utf-8")
+        options = ("--recipe", f"{file}:seeded", "--folder", folder)
+        costs = [processes.run(f"stages.{stage}", *options) for stage in ("augment", "train")]
+        processes.run("stages.evaluate", *options)
+        timing = read_json(Path(folder) / "metrics" / "timing.json", "train")
+        test = read_json(Path(folder) / "metrics" / "test.json", "evaluate")
+        network = params.load(recipe=f"{file}:seeded").train.network
+    return Row(
+        sum(cost.seconds for cost in costs),
+        timing["images_per_second"],
+        timing["images_per_second"] * operations(network),
+        max(cost.bytes for cost in costs),
+        test["accuracy"],
+    )
+
+
+def operations(layers: list[dict[str, dict[str, Any]]]) -> int:
+    """Return the floating-point operations of a training step, a picture, in the convolutions and dense layers.
+
+    Forward, backward to the weights and, but for the first of them, backward to the input: as many each.
+    """
+    import numpy as np
+
+    from digits import network
+
+    forward = []
+    for layer in network.build(layers).layers:
+        if hasattr(layer, "kernel"):
+            places = int(np.prod(layer.output.shape[1:-1])) if len(layer.kernel.shape) == 4 else 1
+            forward.append(2 * places * int(np.prod(layer.kernel.shape)))
+    return 3 * sum(forward) - forward[0]
+
+
+if __name__ == "__main__":
+    run(main)
