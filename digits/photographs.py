@@ -1,0 +1,191 @@
+"""Photographs of handwritten digits, made up: a yardstick for reading what cannot be photographed here."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Grey = NDArray[np.uint8]
+Colours = NDArray[np.float32]
+Random = np.random.Generator
+
+# A digit's 28 pixels become so many, and a line of digits is so high.
+DIGIT, LINE = 90, 110
+MARGIN = 70
+
+
+class Sheet(NamedTuple):
+    """A sheet on its way to a photograph.
+
+    ink: float32 (H, W), how much each pixel has, 0 to 1
+    paper: float32 (H, W, 3), red, green and blue, 0 to 1
+    pen: the same of the ink, (3,)
+    """
+
+    ink: NDArray[np.float32]
+    paper: Colours
+    pen: Colours
+
+
+def write(images: Grey, rows: Sequence[int], random: Random) -> Sheet:
+    """Write ``images``, uint8 (N, 28, 28), in black on white, in lines of as many digits as ``rows`` says."""
+    height, width = 2 * MARGIN + LINE * len(rows), 2 * MARGIN + DIGIT * max(rows)
+    ink = np.zeros((height, width), np.float32)
+    digits = iter(images)
+    for number, count in enumerate(rows):
+        for place in range(count):
+            side = round(DIGIT * random.uniform(0.85, 1.05))
+            large = cv2.resize(next(digits), (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32) / 255
+            # A pen leaves no grey: the soft edge of 28 pixels becomes one of 90.
+            large = np.clip((cv2.GaussianBlur(large, (0, 0), 1.2) - 0.5) * 4 + 0.5, 0, 1)
+            top = MARGIN + number * LINE + int(random.integers(0, 8))
+            left = MARGIN + place * DIGIT + int(random.integers(-2, 3))
+            window = ink[top : top + side, left : left + side]
+            np.maximum(window, large[: window.shape[0], : window.shape[1]], out=window)
+    return Sheet(ink, np.full((height, width, 3), 0.97, np.float32), np.full(3, 0.05, np.float32))
+
+
+def pen(sheet: Sheet, random: Random) -> Sheet:
+    """A blue, red, green or black pen, or a pencil; thinner or thicker."""
+    colours = ((0.1, 0.15, 0.6), (0.75, 0.1, 0.15), (0.05, 0.45, 0.2), (0.1, 0.1, 0.1), (0.4, 0.4, 0.42))
+    colour = np.array(colours[random.integers(len(colours))], np.float32)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    ink = (cv2.erode, cv2.dilate)[random.integers(2)](sheet.ink, kernel, iterations=int(random.integers(0, 2)))
+    return sheet._replace(ink=ink.astype(np.float32), pen=colour)
+
+
+def texture(sheet: Sheet, random: Random) -> Sheet:
+    """Grained, fibrous, tinted paper, on which the pen takes unevenly."""
+    shape = sheet.ink.shape
+    grain = sum(
+        strength * cv2.GaussianBlur(random.standard_normal(shape).astype(np.float32), (0, 0), blur) * blur
+        for strength, blur in ((0.02, 0.7), (0.02, 3.0), (0.03, 25.0))
+    )
+    tint = np.array(random.uniform((0.85, 0.82, 0.7), (1, 1, 1)), np.float32)
+    skips = cv2.GaussianBlur(random.standard_normal(shape).astype(np.float32), (0, 0), 1.5) * 3
+    return sheet._replace(
+        paper=np.clip(sheet.paper * tint + np.asarray(grain)[..., None], 0, 1),
+        ink=sheet.ink * np.clip(0.9 + 0.25 * skips, 0.4, 1),
+    )
+
+
+def ruled(sheet: Sheet, random: Random) -> Sheet:
+    """Ruled paper: pale lines under each line of digits, and a red margin."""
+    paper = sheet.paper.copy()
+    thickness = int(random.integers(1, 3))
+    for y in range(MARGIN + LINE - 12, paper.shape[0], LINE):
+        cv2.line(paper, (0, y), (paper.shape[1], y), _rule(random), thickness)
+    cv2.line(paper, (MARGIN // 2, 0), (MARGIN // 2, paper.shape[0]), (0.9, 0.5, 0.5), thickness)
+    return sheet._replace(paper=paper)
+
+
+def squared(sheet: Sheet, random: Random) -> Sheet:
+    """Squared paper, its squares a third to a whole of a digit."""
+    paper, colour = sheet.paper.copy(), _rule(random)
+    step, thickness = int(random.integers(28, 80)), int(random.integers(1, 3))
+    for x in range(int(random.integers(step)), paper.shape[1], step):
+        cv2.line(paper, (x, 0), (x, paper.shape[0]), colour, thickness)
+    for y in range(int(random.integers(step)), paper.shape[0], step):
+        cv2.line(paper, (0, y), (paper.shape[1], y), colour, thickness)
+    return sheet._replace(paper=paper)
+
+
+def _rule(random: Random) -> tuple[float, float, float]:
+    pale = random.uniform(0.55, 0.8)
+    return (pale, pale + 0.05, pale + 0.15) if random.integers(2) else (pale, pale, pale)
+
+
+def blackboard(sheet: Sheet, random: Random) -> Sheet:
+    """Light ink on a dark ground."""
+    ground = np.array(random.uniform((0.05, 0.05, 0.05), (0.15, 0.3, 0.25)), np.float32)
+    return sheet._replace(paper=sheet.paper * ground, pen=np.array(random.uniform(0.75, 1.0, 3), np.float32))
+
+
+def light(photograph: Colours, random: Random) -> Colours:
+    """A lamp at one side, and the soft shadow of a hand or of the telephone."""
+    height, width = photograph.shape[:2]
+    y, x = np.mgrid[0 : 1 : 1j * height, 0 : 1 : 1j * width].astype(np.float32)
+    angle = random.uniform(0, 2 * np.pi)
+    fall = 1 - random.uniform(0.2, 0.6) * ((x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle) + 0.5)
+    shadow = np.zeros((height, width), np.float32)
+    centre = tuple(int(each) for each in random.uniform((0, 0), (width, height)))
+    axes = tuple(int(each) for each in random.uniform(0.2, 0.6, 2) * (width, height))
+    cv2.ellipse(shadow, centre, axes, float(random.uniform(0, 180)), 0, 360, 1, -1)
+    shadow = cv2.GaussianBlur(shadow, (0, 0), float(random.uniform(5, 40))).astype(np.float32)
+    return np.asarray(photograph * (fall * (1 - random.uniform(0.2, 0.5) * shadow))[..., None], np.float32)
+
+
+def perspective(photograph: Colours, random: Random) -> Colours:
+    """Taken from the side, slightly turned, the table in view."""
+    height, width = photograph.shape[:2]
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    border = 0.12
+    inner = corners * (1 - 2 * border) + border * np.array((width, height), np.float32)
+    moved = (inner + random.uniform(-0.05, 0.05, (4, 2)) * (width, height)).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, moved)
+    table = tuple(float(each) for each in random.uniform(0.1, 0.5, 3))
+    return cv2.warpPerspective(
+        photograph, matrix, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT, borderValue=table
+    ).astype(np.float32)
+
+
+def blur(photograph: Colours, random: Random) -> Colours:
+    """Out of focus, and shaken."""
+    length = int(random.integers(1, 8))
+    shake = np.zeros((length, length), np.float32)
+    np.fill_diagonal(shake, 1 / length)
+    if random.integers(2):
+        shake = shake[::-1]
+    soft = cv2.GaussianBlur(photograph, (0, 0), float(random.uniform(0.5, 2.5)))
+    return cv2.filter2D(soft, -1, shake, borderType=cv2.BORDER_REPLICATE).astype(np.float32)
+
+
+def noise(photograph: Colours, random: Random) -> Colours:
+    """A sensor's noise in poor light."""
+    strength = random.uniform(0.02, 0.08)
+    return photograph + strength * random.standard_normal(photograph.shape).astype(np.float32)
+
+
+def jpeg(photograph: Colours, random: Random) -> Colours:
+    """Compressed to a fraction."""
+    levels = np.rint(np.clip(photograph, 0, 1) * 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "JPEG", quality=int(random.integers(15, 60)))
+    return np.asarray(Image.open(file), np.float32) / np.float32(255)
+
+
+ON_PAPER: dict[str, Callable[[Sheet, Random], Sheet]] = {
+    "pen": pen,
+    "texture": texture,
+    "ruled": ruled,
+    "squared": squared,
+    "blackboard": blackboard,
+}
+THROUGH_LENS: dict[str, Callable[[Colours, Random], Colours]] = {
+    "light": light,
+    "perspective": perspective,
+    "blur": blur,
+    "noise": noise,
+    "jpeg": jpeg,
+}
+# Everything that a bad photograph has at once.
+HOSTILE = ("pen", "texture", "squared", "light", "perspective", "blur", "noise", "jpeg")
+
+
+def photograph(images: Grey, rows: Sequence[int], effects: Sequence[str], random: Random) -> NDArray[np.uint8]:
+    """Return a photograph, uint8 (H, W, 3), of ``images`` written in ``rows``, with some of the effects above."""
+    sheet = write(images, rows, random)
+    for name, draw in ON_PAPER.items():
+        if name in effects:
+            sheet = draw(sheet, random)
+    ink = sheet.ink[..., None]
+    # The rules of the paper shine through no ink; a pencil's grey is its own.
+    taken: Any = sheet.paper * (1 - ink) + np.minimum(sheet.pen, sheet.paper if sheet.pen.mean() < 0.6 else 1) * ink
+    for name, take in THROUGH_LENS.items():
+        if name in effects:
+            taken = take(taken.astype(np.float32), random)
+    return np.asarray(np.rint(np.clip(taken, 0, 1) * 255), np.uint8)
