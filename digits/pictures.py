@@ -29,8 +29,8 @@ BOX, CENTRE = 20, 14
 THINNEST = 0.14
 # Larger pictures are shrunk to this longest side, in pixels: a digit that one can read has enough of them left.
 LONGEST = 1600
-# A picture whose margin varies less than this, in grey levels, has one colour for its ground.
-EVEN = 4
+# A picture nearly all of whose margin is within so many grey levels of one has that for its ground.
+EVEN = 1
 
 
 class Crop(NamedTuple):
@@ -65,6 +65,11 @@ class Box(NamedTuple):
         return max(self.width, self.height)
 
 
+NOTHING = Box(0, 0, 0, 0)
+# A stroke may be this much fainter in some parts.
+FAINT = 0.5
+
+
 def find(source: Source) -> list[list[Crop]]:
     """Find the digits of a picture: its lines from top to bottom, each from left to right; none where there is no ink.
 
@@ -73,8 +78,8 @@ def find(source: Source) -> list[list[Crop]]:
     Raises InputError where it is no picture.
     """
     grey, scale = read(source)
-    ink = find_ink(grey)
-    labels, boxes = find_pieces(ink)
+    ink, clean = find_ink(grey)
+    labels, boxes = find_pieces(ink, clean=clean)
     groups = group(boxes)
     lines = sort(groups, boxes)
     return [[_crop(ink, labels, members, boxes, scale) for members in line] for line in lines]
@@ -156,18 +161,20 @@ def _grey(image: Image.Image) -> Grey:
     return np.asarray(image.convert("RGB").convert("L") if image.mode != "L" else image, np.uint8)
 
 
-def find_ink(grey: Grey) -> Ink:
+def find_ink(grey: Grey) -> tuple[Ink, bool]:
     """Return how much ink each pixel has, float32 (H, W): 0 is the ground, 1 the ground's whole distance to black or,
-    where the ink is light, to white."""
+    where the ink is light, to white; and whether nothing but ink stands out, as in a drawing or a clean scan."""
     ground: NDArray[Any]
     margin = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    low, high = np.percentile(margin, [3, 97])
-    if high - low <= EVEN:
-        ground = np.full_like(grey, np.median(margin))
+    middle = np.uint8(np.median(margin))
+    # A stroke or a rule may cross it.
+    if (cv2.absdiff(margin, np.full_like(margin, middle)) <= EVEN).mean() > 0.8:
+        ground = np.full_like(grey, middle)
         ink = _against(grey, ground, dark=_is_dark(grey, ground), grained=False)
         # More would be no ink, but a sheet on a table of one colour.
         if (ink > _threshold(ink)).mean() < 0.4:
-            return _without_rules(ink)
+            plain = _without_rules(ink, FAINT)
+            return plain, plain is ink
     # Uneven light, a shadow's edge, a table around the paper: the ground is what a disk wider than a stroke can reach.
     grey = _denoised(grey)
     part = min(1.0, 400 / max(grey.shape))
@@ -193,7 +200,7 @@ def find_ink(grey: Grey) -> Ink:
         # The edge of a table, drawn at two sizes, leaves no seam.
         seam = np.ones((2 * round(1 / part) + 1,) * 2, np.uint8)
         ground = (cv2.erode if is_dark else cv2.dilate)(ground, seam)
-    return _without_rules(_against(grey, np.asarray(ground, np.uint8), dark=is_dark))
+    return _without_rules(_against(grey, np.asarray(ground, np.uint8), dark=is_dark)), False
 
 
 def _denoised(grey: Grey) -> Grey:
@@ -204,7 +211,7 @@ def _denoised(grey: Grey) -> Grey:
 def _is_dark(grey: Grey, ground: Grey) -> bool:
     """Return whether the ink is darker than the ground: far from it are few pixels, those of the ink."""
     away = grey.astype(np.float32) - ground
-    return float((away**3).sum()) <= 0
+    return float((away * away * away).sum()) <= 0
 
 
 def _has_dark_strokes(grey: Grey) -> bool:
@@ -215,7 +222,7 @@ def _has_dark_strokes(grey: Grey) -> bool:
     total = 0.0
     for sigma in (1, 2, 4, 8):
         curvature = sigma**2 * cv2.Laplacian(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma), cv2.CV_32F)
-        total += float((curvature**3).sum())
+        total += float((curvature * curvature * curvature).sum())
     return total >= 0
 
 
@@ -230,18 +237,18 @@ def _against(grey: Grey, ground: Grey, *, dark: bool, grained: bool = True) -> I
     return np.clip(distance / np.maximum(whole, max(1.0, 0.3 * float(np.percentile(whole[::8, ::8], 90)))), 0, 1)
 
 
-def _without_rules(ink: Ink) -> Ink:
+def _without_rules(ink: Ink, faint: float = 1) -> Ink:
     """Remove the straight lines of ruled and squared paper, which run from margin to margin, and mend the strokes."""
     height, width = ink.shape
     # In a small picture a stroke may be as long.
     if min(height, width) < 100:
         return ink
-    mask = (ink > _threshold(ink)).astype(np.uint8)
+    mask = (ink > faint * _threshold(ink)).astype(np.uint8)
     rules = np.zeros_like(mask)
     for angle, length in ((np.pi / 2, width), (0.0, height)):
         lines = _lines(mask, angle, 0.5 * length)
         # Fewer may be strokes, unless they are longer than any.
-        if np.count_nonzero(np.diff(np.sort(lines[:, 0])) > 0.02 * length) < 2:
+        if len(lines) and np.count_nonzero(np.diff(np.sort(lines[:, 0])) > 0.02 * length) < 2:
             lines = _lines(mask, angle, 0.85 * length)
         for rho, theta in lines[:200]:
             across, down = np.cos(theta), np.sin(theta)
@@ -272,12 +279,12 @@ def _threshold(ink: Ink) -> float:
     return max(otsu / 255, 0.08)
 
 
-def find_pieces(ink: Ink) -> tuple[NDArray[np.int32], list[Box]]:
+def find_pieces(ink: Ink, *, clean: bool) -> tuple[NDArray[np.int32], list[Box]]:
     """Return the piece of ink that each pixel is of, int32 (H, W), counted from 1, 0 for none, and their boxes.
 
     Those much paler than the others, or cut by the picture's margin where others are whole, have no area.
     """
-    labels, areas, boxes = _pieces(ink)
+    labels, areas, boxes = _pieces(ink, FAINT if clean else 1)
     if not boxes:
         return labels, []
     strengths = np.bincount(labels.ravel(), weights=ink.ravel())[1:] / areas
@@ -290,14 +297,18 @@ def find_pieces(ink: Ink) -> tuple[NDArray[np.int32], list[Box]]:
     largest = max((box.size for box, keep in zip(boxes, kept & whole, strict=True) if keep), default=0)
     if largest > 0.25 * min(ink.shape) or (kept & whole).sum() > 2:
         kept &= whole
-    nothing = Box(0, 0, 0, 0)
-    return labels, [box if keep else nothing for box, keep in zip(boxes, kept, strict=True)]
+    return labels, [box if keep else NOTHING for box, keep in zip(boxes, kept, strict=True)]
 
 
-def _pieces(ink: Ink) -> tuple[NDArray[np.int32], NDArray[np.int32], list[Box]]:
-    mask = (ink > _threshold(ink)).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    boxes = [Box(x, y, x + width, y + height) for x, y, width, height, _ in stats[1:].tolist()]
+def _pieces(ink: Ink, faint: float = 1) -> tuple[NDArray[np.int32], NDArray[np.int32], list[Box]]:
+    threshold = _threshold(ink)
+    # Of a clean picture's strokes some parts are faint, but none is so all along.
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > faint * threshold).astype(np.uint8), connectivity=8)
+    strong = np.bincount(labels[ink > threshold], minlength=len(stats))[1:] > 0
+    boxes = [
+        Box(x, y, x + width, y + height) if keep else NOTHING
+        for (x, y, width, height, _), keep in zip(stats[1:].tolist(), strong, strict=True)
+    ]
     return np.asarray(labels, np.int32), np.asarray(stats[1:, cv2.CC_STAT_AREA], np.int32), boxes
 
 
@@ -328,7 +339,7 @@ def _belong(one: Box, other: Box, height: float) -> bool:
     across = min(one.right, other.right) - max(one.left, other.left)
     down = min(one.bottom, other.bottom) - max(one.top, other.top)
     both = _union(one, other)
-    if both.height > 1.4 * height or both.width > 1.5 * height:
+    if max(both.height, both.width) > 1.7 * height:
         return False
     part = 0.7 if min(one.height, other.height) > 0.7 * height else 0.4
     if across >= part * min(one.width, other.width) and down > -0.25 * height:
@@ -336,7 +347,7 @@ def _belong(one: Box, other: Box, height: float) -> bool:
     gap, lower = -min(across, down, 0), min(one.height, other.height)
     if both.width < 0.9 * height and lower < 0.8 * height:
         return gap < 0.15 * height
-    return gap < 0.1 * height and lower < 0.6 * height
+    return gap < (0.2 if lower < 0.35 * height else 0.1) * height and lower < 0.6 * height
 
 
 def _union(one: Box, other: Box) -> Box:

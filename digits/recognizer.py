@@ -1,6 +1,7 @@
 """A trained model that reads pictures."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -71,10 +72,11 @@ class Recognizer:
     def read_all(self, sources: Iterable[Source]) -> Iterator[Reading | InputError]:
         """Read pictures in batches; in place of the reading of one that is no picture stands what is wrong with it."""
         waiting = iter(sources)
-        while batch := list(islice(waiting, BATCH)):
-            found = [_find(source) for source in batch]
-            readings = iter(self._read([each for each in found if not isinstance(each, InputError)]))
-            yield from (each if isinstance(each, InputError) else next(readings) for each in found)
+        with ThreadPoolExecutor() as pool:
+            while batch := list(islice(waiting, BATCH)):
+                found = list(pool.map(_find, batch))
+                readings = iter(self._read([each for each in found if not isinstance(each, InputError)]))
+                yield from (each if isinstance(each, InputError) else next(readings) for each in found)
 
     def _read(self, found: Sequence[list[list[Crop]]]) -> list[Reading]:
         crops = [crop for lines in found for line in lines for crop in line]

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from digits import photographs
+from digits.store import Dataset
+
+EFFECTS = [*photographs.ON_PAPER, *photographs.THROUGH_LENS]
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_an_effect_changes_the_photograph_and_the_seed_decides_how(dataset: Dataset, effect: str) -> None:
+    plain, one, again, other = (
+        photographs.photograph(dataset.images[:5], [3, 2], effects, np.random.default_rng(seed))
+        for effects, seed in (([], 0), ([effect], 0), ([effect], 0), ([effect], 1))
+    )
+    assert one.dtype == np.uint8
+    assert one.shape == plain.shape == (*plain.shape[:2], 3)
+    np.testing.assert_array_equal(one, again)
+    assert (one != plain).any()
+    assert (one != other).any()
+
+
+def test_digits_are_written_in_black_on_white_in_their_lines(dataset: Dataset) -> None:
+    picture = photographs.photograph(dataset.images[:5], [3, 2], [], np.random.default_rng(0)).mean(axis=2)
+    inked = picture < 100
+    first, second = inked[: 70 + 110].any(axis=0), inked[70 + 110 :].any(axis=0)
+    assert picture[0, 0] > 240
+    # The third digit of the first line has none below it.
+    assert np.flatnonzero(first).max() > np.flatnonzero(second).max() + 50
