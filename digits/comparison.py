@@ -23,10 +23,11 @@ class Claim(Section):
 
 
 class Article(Section):
-    """An article and its systems, by the name of the recipe."""
+    """An article, its systems by the name of the recipe, and where ours must differ from it."""
 
     title: str
     recipes: dict[str, Claim]
+    note: str = ""
 
 
 def load_articles(path: Path) -> list[Article]:
@@ -62,9 +63,9 @@ HEAD = """\
 # The systems of five articles, compared
 
 Written by `dvc repro studies/recipes/dvc.yaml`; do not edit. Each has the network, the optimiser, the batch size, the
-epochs and the augmentation of its article, and our protocol: trained on {trained:,} pictures of {dataset}, while
-{validated:,} others were held out for validation, and tested once, on {images:,}. The seconds are those of the
-epochs{machine}. The last row is our own system, that of the root's params.yaml.
+epochs and the augmentation of its article, as far as it tells them, and our protocol: trained on {trained:,} pictures
+of {dataset}, while {validated:,} others were held out for validation, and tested once, on {images:,}. The seconds are
+those of the epochs, validation included{machine}. The last row is our own system, that of the root's params.yaml.
 
 ![Accuracy over training time](comparison.png)
 
@@ -74,7 +75,7 @@ epochs{machine}. The last row is our own system, that of the root's params.yaml.
 """
 
 TAIL = """
-"Holds" says whether the article's accuracy lies within the 95 % interval of ours.
+"Holds" says whether the article's accuracy lies within the 95 % interval of ours or, where it says "over", below it.
 
 """
 
@@ -86,9 +87,12 @@ def page(results: Sequence[Result], articles: Sequence[Article], baseline: str) 
         raise InputError(f"no recipe {baseline!r}, which the errors of the others are compared with")
     machines = sorted({result.machine for result in results if result.machine})
     head = HEAD.format(
-        **base._asdict() | {"baseline": baseline, "machine": "".join(f", on {each}" for each in machines)}
+        **base._asdict() | {"baseline": baseline, "machine": f", on {' or '.join(machines)}" if machines else ""}
     )
-    titles = "".join(f"{number}. {article.title}\n" for number, article in enumerate(articles, start=1))
+    titles = "".join(
+        f"{number}. {article.title}{'. ' + article.note if article.note else ''}\n"
+        for number, article in enumerate(articles, start=1)
+    )
     return head + "".join(_row(result, base) for result in results) + TAIL + titles
 
 
@@ -130,11 +134,18 @@ def figure(results: Sequence[Result]) -> Figure:
     timed = [(result, result.seconds) for result in results if result.seconds is not None]
     drawn = Figure(figsize=(10, 7))
     axes = drawn.add_axes((0.09, 0.09, 0.65, 0.86))
-    axes.set(xlabel="seconds of training", ylabel="accuracy on the test set", xscale="log", yscale="logit")
+    axes.set(
+        xlabel="seconds of training",
+        ylabel="accuracy on the test set, and its 95 % interval",
+        xscale="log",
+        yscale="logit",
+    )
     for result, seconds in timed:
-        interval = [result.accuracy_low, result.accuracy_high]
+        # The scale has no place for an accuracy of one.
+        top = 1 - 0.5 / result.images
+        interval = [result.accuracy_low, min(result.accuracy_high, top)]
         axes.plot([seconds] * 2, interval, color=_colour(result), alpha=0.3, linewidth=4)
-        axes.plot(seconds, result.accuracy, "o", color=_colour(result))
+        axes.plot(seconds, min(result.accuracy, top), "o", color=_colour(result))
     axes.yaxis.set_major_locator(FixedLocator([0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -148,7 +159,7 @@ def figure(results: Sequence[Result]) -> Figure:
     for rank, (result, seconds) in enumerate(ranked):
         axes.annotate(
             f"{result.name}  {result.accuracy:.2%}",
-            (seconds, result.accuracy),
+            (seconds, min(result.accuracy, 1 - 0.5 / result.images)),
             (1.06, (rank + 0.5) / len(ranked)),
             textcoords="axes fraction",
             va="center",

@@ -3,18 +3,22 @@
 import numpy as np
 
 from digits import metrics
+from digits.errors import InputError
 from digits.files import read_json, write_json
-from stages.fold import FoldsParams, section
+from digits.folds import FoldsParams
 from stages.job import Job, run
+
+TRAIN = ("dataset", "epochs", "kept_epoch", "validation")
 
 
 def main(job: Job) -> None:
+    assert isinstance(job.params, FoldsParams)
     trained = {
-        number: read_json(
-            job.folder / "runs" / str(number) / "metrics" / "train.json", "train", "dataset", "validation"
-        )
-        for number in section(job).numbers
+        number: read_json(job.folder / "runs" / str(number) / "metrics" / "train.json", "train", *TRAIN)
+        for number in job.params.folds.numbers
     }
+    if any(fold["kept_epoch"] != fold["epochs"] for fold in trained.values()):
+        raise InputError("train.keep: should be last: the fold that measures an epoch must not have chosen it")
     folds = {str(number): fold["validation"] for number, fold in trained.items()}
     accuracies = [fold["accuracy"] for fold in folds.values()]
     mean, deviation = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))

@@ -24,17 +24,21 @@ def main(job: Job) -> None:
         for name, claim in article.recipes.items()
     ]
     results.append(result("default", 0, Claim(), Path("metrics")))
-    write_text(job.folder / "README.md", comparison.page(results, articles, BASELINE))
+    page = comparison.page(results, articles, BASELINE)
+    table = curves(job.folder, [each.name for each in results if each.article])
+    write_text(job.folder / "README.md", page)
     figures.save(comparison.figure(results), job.folder / "comparison.png", job.params.plot.dpi)
-    write_table(job.folder / "curves.tsv", curves(job.folder, [each.name for each in results if each.article]))
+    write_table(job.folder / "curves.tsv", table)
 
 
 def result(name: str, article: int, claim: Claim, folder: Path) -> Result:
     """Gather what the stages have measured of a recipe."""
     train, test = read_json(folder / "train.json", "train", *TRAIN), read_json(folder / "test.json", "evaluate", *TEST)
-    # A training that came from the cache has taken no time.
+    # A training that came from the cache has taken no time, and leaves that of another one where it was.
     path = folder / "timing.json"
-    timing: dict[str, Any] = read_json(path, "train", *TIMING) if path.exists() else dict.fromkeys(TIMING)
+    timing: dict[str, Any] = read_json(path, "train", "images", *TIMING) if path.exists() else {}
+    if timing.get("images") != train["epochs"] * train["images"]:
+        timing = dict.fromkeys(TIMING)
     return Result(
         name=name,
         article=article,
@@ -49,18 +53,13 @@ def result(name: str, article: int, claim: Claim, folder: Path) -> Result:
 
 
 def curves(folder: Path, names: list[str]) -> list[dict[str, object]]:
-    """Return a row an epoch with the validation accuracy of each recipe, empty where it has ended."""
-    columns = {
-        name: [
-            row["val_accuracy"]
-            for row in read_table(folder / name / "plots" / "training.tsv", "train", {"val_accuracy": float})
-        ]
-        for name in names
-    }
-    longest = max(map(len, columns.values()))
+    """Return a row for each epoch of each recipe with its accuracy on validation."""
     return [
-        {"epoch": epoch + 1, **{name: values[epoch] if epoch < len(values) else "" for name, values in columns.items()}}
-        for epoch in range(longest)
+        {"recipe": name, "epoch": epoch, "accuracy": row["val_accuracy"]}
+        for name in names
+        for epoch, row in enumerate(
+            read_table(folder / name / "plots" / "training.tsv", "train", {"val_accuracy": float}), start=1
+        )
     ]
 
 

@@ -11,7 +11,17 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
-PROJECT = [".dvc/config", ".dvc/.gitignore", ".gitignore", "dvc.yaml", "params.yaml", "digits", "stages"]
+PROJECT = [
+    ".dvcignore",
+    ".dvc/plots",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".gitignore",
+    "dvc.yaml",
+    "params.yaml",
+    "digits",
+    "stages",
+]
 STAGES = ["download", "preprocess", "augment", "train", "evaluate", "plot"]
 NETWORK = [
     {"Conv2D": {"filters": 8, "kernel_size": 5, "strides": 2, "use_bias": False}},
@@ -69,13 +79,13 @@ class Repository:
 
 def create(path: Path, *others: str) -> Repository:
     """Make a repository in ``path`` that has the project and ``others`` of its folders, and a small pipeline."""
-    path.mkdir()
-    for name in (*PROJECT, *others):
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *PROJECT, *others],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    for name in listed:
         (path / name).parent.mkdir(exist_ok=True, parents=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, path / name)
+        shutil.copy(ROOT / name, path / name)
     repository = Repository(path)
     repository.set(
         download={"mirrors": {}, "offline": "sample"},

@@ -13,7 +13,8 @@ from stages import compare
 from stages.job import Job
 
 ROOT = Path(__file__).parent.parent
-TRAINED = {"parameters": 10, "epochs": 2, "images": 55_000, "validation": {"images": 5_000}}
+TRAINED = {"parameters": 10, "epochs": 2, "images": 45_000, "validation": {"images": 5_000}}
+TIMING = {"images": 90_000, "seconds": 9.0, "images_per_second": 1e4, "machine": "2 cores"}
 ARTICLES = [Article(title="A book", recipes={"dense": Claim(), "chollet": Claim(accuracy=0.994)})]
 
 
@@ -69,9 +70,9 @@ def test_the_page_has_a_row_a_recipe_and_the_articles_titles() -> None:
         "ours is lower",
     ]  # fmt: skip
     assert "1. A book" in page
-    assert "on 55,000 pictures of mnist" in page
-    assert "5,000 others were held out" in " ".join(page.split())
-    assert "those of the\nepochs, on 2 cores." in page
+    text = " ".join(page.split())
+    assert "on 55,000 pictures of mnist, while 5,000 others were held out" in text
+    assert "of the epochs, validation included, on 2 cores." in text
 
 
 def test_what_an_article_says_besides_its_accuracy_is_told() -> None:
@@ -111,9 +112,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
         write_json(
             place / "metrics" / "test.json", {"dataset": "mnist", "loss": 0.03, **metrics.accuracy(errors, 10_000)}
         )
-    write_json(
-        folder / "dense" / "metrics" / "timing.json", {"seconds": 9.0, "images_per_second": 1e4, "machine": "2 cores"}
-    )
+    write_json(folder / "dense" / "metrics" / "timing.json", TIMING)
     for name, epochs in (("dense", 1), ("chollet", 2)):
         rows = [{"epoch": epoch, "val_accuracy": 0.9} for epoch in range(1, epochs + 1)]
         write_table(folder / name / "plots" / "training.tsv", rows)
@@ -129,7 +128,16 @@ def test_a_study_is_compared_with_the_default_recipe(study: Job) -> None:
     ]  # fmt: skip
     assert (study.folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     curves = (study.folder / "curves.tsv").read_text(encoding="utf-8").splitlines()
-    assert curves == ["epoch\tdense\tchollet", "1\t0.9\t0.9", "2\t\t0.9"]
+    assert curves == ["recipe\tepoch\taccuracy", "dense\t1\t0.9", "chollet\t1\t0.9", "chollet\t2\t0.9"]
+
+
+def test_the_seconds_of_another_training_are_not_told(study: Job) -> None:
+    path = study.folder / "dense" / "metrics" / "timing.json"
+    for images, told in ((90_000, "| 9 |"), (180_000, "| – |")):
+        write_json(path, {**TIMING, "images": images})
+        compare.main(study)
+        page = (study.folder / "README.md").read_text(encoding="utf-8")
+        assert told in next(line for line in page.splitlines() if line.startswith("| dense"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import re
+import subprocess
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -21,7 +22,8 @@ def read(path: Path) -> Any:
 
 STAGES = read(FILES[0])["stages"]
 EVERY = [
-    pytest.param(stage, id=f"{file.parent.name}-{name}")
+    # A stage that is made for each item of a list says what it does under "do".
+    pytest.param(stage.get("do", stage), id=f"{file.parent.name}-{name}")
     for file in FILES
     for name, stage in read(file)["stages"].items()
 ]
@@ -76,17 +78,31 @@ def test_the_test_set_is_a_dependency_of_evaluate_alone(stage: dict[str, Any]) -
 def test_the_committed_results_are_those_of_the_committed_code_and_parameters(file: Path) -> None:
     stages = read(file)["stages"]
     locked = read(file.with_name("dvc.lock"))["stages"]
-    # A stage of a matrix is locked as name@item.
-    assert {name.partition("@")[0] for name in locked} == set(stages)
+    assert set(locked) == {name for stage in stages for name in expanded(file, stage)}
+    in_git = set(
+        subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    )
     for name, stage in locked.items():
-        in_git = committed(stages[name.partition("@")[0]])
-        outs = [out for out in stage["outs"] if out["path"] in in_git]
-        assert len(outs) == len(in_git)
-        for each in [dep for dep in stage["deps"] if dep["path"].endswith(".py")] + outs:
+        written = committed(stages[name.partition("@")[0]])
+        outs = [out for out in stage["outs"] if out["path"] in written]
+        assert len(outs) == len(written)
+        for each in [dep for dep in stage["deps"] if dep["path"] in in_git] + outs:
             assert hashlib.md5((ROOT / each["path"]).read_bytes()).hexdigest() == each["md5"], (name, each["path"])
         for params, keys in stage["params"].items():
             for key, value in keys.items():
                 assert reduce(getitem, key.split("."), read(ROOT / params)) == value, (name, key)
+
+
+def expanded(file: Path, name: str) -> list[str]:
+    """Return the stages that ``name`` stands for: one, or one for each item of the list that it names."""
+    stage = read(file)["stages"][name]
+    listed = stage.get("foreach") or next(iter(stage.get("matrix", {"": ""}).values()))
+    if not listed:
+        return [name]
+    known = read(file.with_name("params.yaml")) | {
+        key: value for each in read(file).get("vars", []) for key, value in each.items()
+    }
+    return [f"{name}@{item}" for item in reduce(getitem, listed.strip("${}").split("."), known)]
 
 
 def committed(stage: dict[str, Any]) -> set[str]:

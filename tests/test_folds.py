@@ -7,12 +7,13 @@ import pytest
 from digits import params, store
 from digits.errors import InputError
 from digits.files import read_json, write_json
+from digits.folds import Folds, FoldsParams
 from digits.store import Dataset
 from stages import average, fold
-from stages.fold import Folds, FoldsParams
 from stages.job import Job
 
 ROOT = Path(__file__).parent.parent
+TRAINED = {"dataset": "bars", "epochs": 2, "kept_epoch": 2}
 
 
 @pytest.fixture
@@ -44,33 +45,58 @@ def test_each_picture_is_held_out_once_and_each_label_by_its_share(job: Job, dat
     assert sorted(held_out) == list(range(40))
 
 
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [([0, 1, 2, 3, 4], "5 folds: should be 4 at the most"), ([1, 2], "should count from 0"), ([0, 0], "should count")],
-)
-def test_folds_that_cannot_be_are_named(job: Job, numbers: list[int], message: str) -> None:
-    bad = replace(job, params=with_folds(numbers))
-    with pytest.raises(InputError, match=rf"folds\.numbers: .*{message}"):
+def test_more_folds_than_the_rarest_digit_has_pictures_are_refused(job: Job) -> None:
+    bad = replace(job, params=with_folds([0, 1, 2, 3, 4]))
+    with pytest.raises(InputError, match=r"folds\.numbers: 5 folds: should be 4 at the most"):
         fold.main(bad)
 
 
-@pytest.mark.parametrize("numbers", ["[]", "[0]"])
-def test_no_fold_and_one_fold_are_refused(tmp_path: Path, numbers: str) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [("[]", "at least 2"), ("[0]", "at least 2"), ("[1, 2]", "count from 0"), ("[0, 0]", "count"), ("4", "a list")],
+)
+def test_folds_that_cannot_be_are_named(tmp_path: Path, numbers: str, message: str) -> None:
     recipe = tmp_path / "params.yaml"
     recipe.write_text(f"split: {{folds: {{seed: 0, numbers: {numbers}}}}}")
-    with pytest.raises(InputError, match=r"folds\.numbers: .*at least 2 items"):
+    with pytest.raises(InputError, match=rf"folds\.numbers: .*{message}"):
         params.load(ROOT / "params.yaml", f"{recipe}:split", FoldsParams)
+
+
+def test_the_seed_decides_the_split(job: Job) -> None:
+    def held_out(seed: int) -> list[int]:
+        folds = Folds(seed=seed, numbers=[0, 1, 2])
+        fold.main(replace(job, params=job.params.model_copy(update={"folds": folds})))
+        validation = store.load(job.folder / "data" / "0" / "validation.npz", "fold")
+        return sorted(validation.images[:, 0, 0].tolist())
+
+    first = held_out(0)
+    assert held_out(1) != first
+    assert held_out(0) == first
+
+
+def test_runs_of_folds_that_are_no_more_are_removed(job: Job) -> None:
+    for number in ("2", "3"):
+        (job.folder / "runs" / number).mkdir(parents=True)
+    fold.main(job)
+    assert [path.name for path in (job.folder / "runs").iterdir()] == ["2"]
 
 
 def test_folds_are_averaged(job: Job) -> None:
     for number, errors in enumerate((1, 2, 3)):
         validation = {"images": 10, "errors": errors, "accuracy": 1 - errors / 10}
-        write_json(
-            job.folder / "runs" / str(number) / "metrics" / "train.json", {"dataset": "bars", "validation": validation}
-        )
+        write_json(job.folder / "runs" / str(number) / "metrics" / "train.json", TRAINED | {"validation": validation})
     average.main(job)
     measured = read_json(job.folder / "metrics.json", "average")
     assert measured["accuracy_mean"] == pytest.approx(0.8)
     assert measured["accuracy_deviation"] == pytest.approx(0.1)
     assert (measured["together"]["errors"], measured["together"]["images"]) == (6, 30)
     assert set(measured["fold"]) == {"0", "1", "2"}
+
+
+def test_a_fold_that_chose_its_epoch_is_not_averaged(job: Job) -> None:
+    validation = {"images": 10, "errors": 1, "accuracy": 0.9}
+    for number in range(3):
+        path = job.folder / "runs" / str(number) / "metrics" / "train.json"
+        write_json(path, TRAINED | {"kept_epoch": 1, "validation": validation})
+    with pytest.raises(InputError, match=r"train\.keep: should be last"):
+        average.main(job)

@@ -69,7 +69,8 @@ def test_the_recipes_are_compared_with_each_other_and_the_default(studied: Repos
         errors = read_json(folder / name / "metrics" / "test.json", "evaluate")["errors"]
         assert any(line.startswith(f"| {name} |") and f"| {errors} |" in line for line in page.splitlines())
         assert (folder / name / "plots" / "augmentation.png").exists()
-    assert read_table(folder / "curves.tsv", "compare", dict.fromkeys(RECIPES, float))
+    assert [row["recipe"] for row in read_table(folder / "curves.tsv", "compare", {"recipe": str})] == RECIPES
+    assert "tf-dnn" in studied.run("dvc", "plots", "show", "studies/recipes/dvc.yaml::curves.tsv", "--show-vega")
 
 
 def test_what_compares_is_in_git_and_what_was_trained_is_not(studied: Repository) -> None:
@@ -106,8 +107,8 @@ def test_the_folds_are_averaged(studied: Repository) -> None:
     assert measured["accuracy_mean"] == pytest.approx(sum(accuracies) / 2)
 
 
-@pytest.mark.parametrize("numbers", [[], [0], [0, 2], list(range(5000))])
-def test_a_number_of_folds_that_cannot_be_is_one_line(studied: Repository, tmp_path: Path, numbers: list[int]) -> None:
+@pytest.mark.parametrize("numbers", [[], [0], [0, 2], list(range(5000)), 4])
+def test_a_number_of_folds_that_cannot_be_is_one_line(studied: Repository, tmp_path: Path, numbers: Any) -> None:
     copy = studied.copy(tmp_path / "copy")
     file = copy.path / "studies" / "folds" / "params.yaml"
     content = read(file)
@@ -123,4 +124,21 @@ def test_an_unknown_recipe_is_one_line(studied: Repository) -> None:
     assert "train@lenet" in output
     assert "Traceback" not in output
     output = studied.run("python", "-m", "stages.train", "--recipe", "studies/recipes/params.yaml:lenet", code=1)
-    assert output == "studies/recipes/params.yaml: no recipe 'lenet'; it has tf-dnn, dense\n"
+    (error,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert error == "error: studies/recipes/params.yaml: no recipe 'lenet'; it has tf-dnn, dense"
+
+
+def test_folds_of_an_unknown_recipe_are_one_line(studied: Repository, tmp_path: Path) -> None:
+    copy = studied.copy(tmp_path / "copy")
+    file = copy.path / "studies" / "folds" / "params.yaml"
+    rewrite(file, read(file) | {"recipe": {"file": "studies/recipes/params.yaml", "name": "lenet"}})
+    output = copy.run("dvc", "repro", "studies/folds/dvc.yaml", code=255)
+    assert "lenet" in output
+    assert "Traceback" not in output
+
+
+def test_folds_run_again_leave_the_lock_as_it_was(studied: Repository, tmp_path: Path) -> None:
+    copy = studied.copy(tmp_path / "copy")
+    copy.run("dvc", "repro", "--force", "--single-item", "studies/folds/dvc.yaml:train@0")
+    copy.run("dvc", "repro", "studies/folds/dvc.yaml")
+    assert copy.run("git", "status", "--short", "studies/folds") == ""

@@ -1,0 +1,27 @@
+"""How the pictures are split for a cross-validation."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from digits.params import Params, Section, Seed
+
+
+def _from_zero(numbers: list[int]) -> list[int]:
+    if numbers != list(range(len(numbers))):
+        raise PydanticCustomError("count", "should count from 0, as in [0, 1, 2, 3]")
+    return numbers
+
+
+class Folds(Section):
+    """The seed of the split, and the folds' numbers, counted from 0."""
+
+    seed: Seed
+    numbers: Annotated[list[int], Field(min_length=2), AfterValidator(_from_zero)]
+
+
+class FoldsParams(Params):
+    """The pipeline's sections and that of the folds."""
+
+    folds: Folds
