@@ -66,6 +66,8 @@ class Box(NamedTuple):
 
 
 NOTHING = Box(0, 0, 0, 0)
+# A picture with a shorter side is no photograph of paper: its only digit may fill it from margin to margin.
+SMALL = 100
 # A stroke may be this much fainter in some parts.
 FAINT = 0.5
 
@@ -164,17 +166,23 @@ def _grey(image: Image.Image) -> Grey:
 def find_ink(grey: Grey) -> tuple[Ink, bool]:
     """Return how much ink each pixel has, float32 (H, W): 0 is the ground, 1 the ground's whole distance to black or,
     where the ink is light, to white; and whether nothing but ink stands out, as in a drawing or a clean scan."""
-    ground: NDArray[Any]
     margin = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     middle = np.uint8(np.median(margin))
     # A stroke or a rule may cross it.
-    if (cv2.absdiff(margin, np.full_like(margin, middle)) <= EVEN).mean() > 0.8:
-        ground = np.full_like(grey, middle)
-        ink = _against(grey, ground, dark=_is_dark(grey, ground), grained=False)
-        # More would be no ink, but a sheet on a table of one colour.
-        if (ink > _threshold(ink)).mean() < 0.4:
-            plain = _without_rules(ink, FAINT)
-            return plain, plain is ink
+    if (cv2.absdiff(margin, np.full_like(margin, middle)) <= EVEN).mean() <= 0.8:
+        return _find_ink_on_uneven_ground(grey), False
+    ground = np.full_like(grey, middle)
+    raw = _against(grey, ground, dark=_is_dark(grey, ground), grained=False)
+    ink = _without_rules(raw, FAINT)
+    # What fills the picture is one large digit, or a sheet on a table of one colour: then there is small ink on it.
+    if min(ink.shape) >= SMALL and (largest := _largest(ink)) > 0.4 * ink.size:
+        other = _find_ink_on_uneven_ground(grey)
+        if 0 < _largest(other) < largest / 4:
+            return other, False
+    return ink, ink is raw
+
+
+def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
     # Uneven light, a shadow's edge, a table around the paper: the ground is what a disk wider than a stroke can reach.
     grey = _denoised(grey)
     part = min(1.0, 400 / max(grey.shape))
@@ -189,18 +197,23 @@ def find_ink(grey: Grey) -> tuple[Ink, bool]:
     ]
     # Against the wrong ground all that lies between strokes stands out as one.
     inks = [_without_rules(_against(small, ground, dark=bool(number))) for number, ground in enumerate(grounds)]
-    light, dark = (max((box.width * box.height for box in _pieces(ink)[2]), default=0) for ink in inks)
+    light, dark = map(_largest, inks)
     if not (dark and light):
         is_dark = dark > 0
     else:
         is_dark = dark < light if max(dark, light) > 8 * min(dark, light) else _has_dark_strokes(small)
-    ground = grounds[is_dark]
+    ground: NDArray[Any] = grounds[is_dark]
     if part < 1:
         ground = cv2.resize(ground, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
         # The edge of a table, drawn at two sizes, leaves no seam.
         seam = np.ones((2 * round(1 / part) + 1,) * 2, np.uint8)
         ground = (cv2.erode if is_dark else cv2.dilate)(ground, seam)
-    return _without_rules(_against(grey, np.asarray(ground, np.uint8), dark=is_dark)), False
+    return _without_rules(_against(grey, np.asarray(ground, np.uint8), dark=is_dark))
+
+
+def _largest(ink: Ink) -> int:
+    """Return the pixels of the largest box around a piece of ink."""
+    return max((box.width * box.height for box in _pieces(ink)[2]), default=0)
 
 
 def _denoised(grey: Grey) -> Grey:
@@ -240,8 +253,7 @@ def _against(grey: Grey, ground: Grey, *, dark: bool, grained: bool = True) -> I
 def _without_rules(ink: Ink, faint: float = 1) -> Ink:
     """Remove the straight lines of ruled and squared paper, which run from margin to margin, and mend the strokes."""
     height, width = ink.shape
-    # In a small picture a stroke may be as long.
-    if min(height, width) < 100:
+    if min(height, width) < SMALL:
         return ink
     mask = (ink > faint * _threshold(ink)).astype(np.uint8)
     rules = np.zeros_like(mask)
