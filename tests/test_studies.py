@@ -92,9 +92,12 @@ def test_a_change_of_one_recipe_leaves_the_others_alone(studied: Repository, tmp
     blocks["dense"]["train"]["epochs"] = 2
     rewrite(file, blocks)
     output = copy.run("dvc", "repro", "--dry", "studies/recipes/dvc.yaml")
-    assert "train@dense" in output
-    assert "train@tf-dnn" not in output
-    assert "augment@dense" not in output
+    ran = {
+        stage
+        for stage in ("augment@dense", "train@dense", "train@tf-dnn")
+        if f"Running stage 'studies/recipes/dvc.yaml:{stage}'" in output
+    }
+    assert ran == {"train@dense"}
 
 
 def test_the_folds_are_averaged(studied: Repository) -> None:
@@ -107,15 +110,26 @@ def test_the_folds_are_averaged(studied: Repository) -> None:
     assert measured["accuracy_mean"] == pytest.approx(sum(accuracies) / 2)
 
 
-@pytest.mark.parametrize("numbers", [[], [0], [0, 2], list(range(5000)), 4])
-def test_a_number_of_folds_that_cannot_be_is_one_line(studied: Repository, tmp_path: Path, numbers: Any) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ([], "folds.numbers: "),
+        ([0], "folds.numbers: "),
+        ([0, 2], "folds.numbers: "),
+        (list(range(5000)), "folds.numbers: "),
+        (4, "'studies/folds/dvc.yaml': expected list"),
+    ],
+)
+def test_a_number_of_folds_that_cannot_be_is_one_line(
+    studied: Repository, tmp_path: Path, numbers: Any, message: str
+) -> None:
     copy = studied.copy(tmp_path / "copy")
     file = copy.path / "studies" / "folds" / "params.yaml"
     content = read(file)
     content["split"]["folds"]["numbers"] = numbers
     rewrite(file, content)
     output = copy.run("dvc", "repro", "studies/folds/dvc.yaml:fold", code=255)
-    assert "folds.numbers: " in output
+    assert message in output
     assert "Traceback" not in output
 
 
