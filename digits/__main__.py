@@ -17,12 +17,19 @@ def main() -> None:
     """Run the command that the arguments name."""
     parser = argparse.ArgumentParser(prog="python -m digits", description="Read digits, and look into a recogniser.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    description = "read the digits of pictures, or of all pictures in a folder"
+    description = (
+        "read the digits of pictures, or of all pictures in a folder, and tell how sure the least certain one is"
+    )
     command = commands.add_parser("read", help=description, description=description)
     command.add_argument("pictures", metavar="PICTURE", nargs="+", type=Path, help="a picture's file, or a folder")
-    command.add_argument("--model", metavar="MODEL", type=Path, default=Path("models/model.keras"))
     command.add_argument(
-        "--json", dest="as_json", action="store_true", help="print an object a line, with boxes and probabilities"
+        "--model", metavar="MODEL", type=Path, default=Path("models/model.keras"), help="by default models/model.keras"
+    )
+    command.add_argument(
+        "--json",
+        dest="as_json",
+        action="store_true",
+        help="print an object a line, with the box and the probability of each digit",
     )
     command.add_argument("--show", metavar="PNG", type=Path, help="draw what was read of the one picture")
     command.set_defaults(function=read)

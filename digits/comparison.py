@@ -65,7 +65,8 @@ HEAD = """\
 Written by `dvc repro studies/recipes/dvc.yaml`; do not edit. Each has the network, the optimiser, the batch size, the
 epochs and the augmentation of its article, as far as it tells them, and our protocol: trained on {trained:,} pictures
 of {dataset}, while {validated:,} others were held out for validation, and tested once, on {images:,}. The seconds are
-those of the epochs, validation included{machine}. The last row is our own system, that of the root's params.yaml.
+those of the epochs, validation included{machine}; loss, errors and accuracy are those of the test. The last row is our
+own system, that of the root's params.yaml.
 
 ![Accuracy over training time](comparison.png)
 
@@ -75,7 +76,8 @@ those of the epochs, validation included{machine}. The last row is our own syste
 """
 
 TAIL = """
-"Holds" says whether the article's accuracy lies within the 95 % interval of ours or, where it says "over", below it.
+"Holds" says whether the article's accuracy, which alone is judged, lies within the 95 % interval of ours or, where it
+says "over", below it; and if it does not, where ours lies.
 
 """
 

@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from digits.params import Params, Section, Seed
 
 
 def _from_zero(numbers: list[int]) -> list[int]:
+    if len(numbers) < 2:
+        raise PydanticCustomError("count", "should be two or more, as in [0, 1, 2, 3]")
     if numbers != list(range(len(numbers))):
         raise PydanticCustomError("count", "should count from 0, as in [0, 1, 2, 3]")
     return numbers
@@ -18,7 +20,7 @@ class Folds(Section):
     """The seed of the split, and the folds' numbers, counted from 0."""
 
     seed: Seed
-    numbers: Annotated[list[int], Field(min_length=2), AfterValidator(_from_zero)]
+    numbers: Annotated[list[int], AfterValidator(_from_zero)]
 
 
 class FoldsParams(Params):

@@ -8,7 +8,7 @@ from digits.files import read_json, write_json
 from digits.folds import FoldsParams
 from stages.job import Job, run
 
-TRAIN = ("dataset", "epochs", "kept_epoch", "validation")
+TRAIN = ("dataset", "parameters", "epochs", "kept_epoch", "validation")
 
 
 def main(job: Job) -> None:
@@ -29,6 +29,8 @@ def main(job: Job) -> None:
         {
             "dataset": dataset,
             "folds": len(folds),
+            "parameters": trained[0]["parameters"],
+            "epochs": trained[0]["epochs"],
             "accuracy_mean": mean,
             "accuracy_deviation": deviation,
             # Every picture is held out once, so that the folds' errors add up.

@@ -13,7 +13,7 @@ from stages import average, fold
 from stages.job import Job
 
 ROOT = Path(__file__).parent.parent
-TRAINED = {"dataset": "bars", "epochs": 2, "kept_epoch": 2}
+TRAINED = {"dataset": "bars", "parameters": 10, "epochs": 2, "kept_epoch": 2}
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_more_folds_than_the_rarest_digit_has_pictures_are_refused(job: Job) -> 
 
 @pytest.mark.parametrize(
     ("numbers", "message"),
-    [("[]", "at least 2"), ("[0]", "at least 2"), ("[1, 2]", "count from 0"), ("[0, 0]", "count"), ("4", "a list")],
+    [("[]", "two or more"), ("[0]", "two or more"), ("[1, 2]", "count from 0"), ("[0, 0]", "count"), ("4", "a list")],
 )
 def test_folds_that_cannot_be_are_named(tmp_path: Path, numbers: str, message: str) -> None:
     recipe = tmp_path / "params.yaml"
