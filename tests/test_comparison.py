@@ -72,7 +72,7 @@ def test_the_page_has_a_row_a_recipe_and_the_articles_titles() -> None:
     assert "1. A book" in page
     text = " ".join(page.split())
     assert "on 55,000 pictures of mnist, while 5,000 others were held out" in text
-    assert "of the epochs, validation included, on 2 cores." in text
+    assert "of the epochs, validation included, on 2 cores; loss" in text
 
 
 def test_what_an_article_says_besides_its_accuracy_is_told() -> None:
