@@ -233,7 +233,7 @@ def _has_dark_strokes(grey: Grey) -> bool:
     A line's curvature across it is strong on the one side of zero, that of an edge as strong on both.
     """
     total = 0.0
-    for sigma in (1, 2, 4, 8):
+    for sigma in (1, 2, 4):
         curvature = sigma**2 * cv2.Laplacian(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma), cv2.CV_32F)
         total += float((curvature * curvature * curvature).sum())
     return total >= 0
@@ -344,7 +344,13 @@ def group(boxes: Sequence[Box]) -> list[list[int]]:
                     break
             if merged:
                 break
-    return [members for members in groups if _around(boxes, members).size >= 0.35 * height]
+    # Grain comes in swarms of which no speck is large.
+    return [
+        members
+        for members in groups
+        if _around(boxes, members).size >= 0.35 * height
+        and max(boxes[index].size for index in members) >= 0.4 * _around(boxes, members).size
+    ]
 
 
 def _belong(one: Box, other: Box, height: float) -> bool:

@@ -1,12 +1,15 @@
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digits import __main__ as command_line
 from digits import network
 from digits.errors import InputError
+from tests.test_pictures import draw
 
 LAYERS: list[network.Spec] = [
     {"Conv2D": {"filters": 2, "kernel_size": 3}},
@@ -59,3 +62,73 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     path.write_text("no model")
     with pytest.raises(InputError, match=r"no\.keras: no Keras model"):
         run(monkeypatch, command, str(path))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a picture of two figures, a blank one, one that is damaged, and a note."""
+    path = tmp_path / "pictures"
+    path.mkdir()
+    Image.fromarray(draw("50")).save(path / "a.png")
+    Image.fromarray(np.full((50, 50), 255, np.uint8)).save(path / "b.png")
+    (path / "c.png").write_text("no picture")
+    (path / "note.txt").write_text("a note")
+    return path
+
+
+def test_a_folder_is_read_and_what_cannot_be_is_named(
+    model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "read", str(folder), "--model", str(model))
+    assert ended.value.code == 1
+    captured = capsys.readouterr()
+    first, second = captured.out.splitlines()
+    assert first.startswith(f"{folder / 'a.png'}: ")
+    assert len(first.split(": ")[1].split(" (")[0]) == 2
+    assert second == f"{folder / 'b.png'}: no digit"
+    (error,) = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert "c.png: no picture" in error
+
+
+def test_json_is_an_object_a_line(
+    model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "read", str(folder), "--model", str(model), "--json")
+    read, blank, damaged = map(json.loads, capsys.readouterr().out.splitlines())
+    assert read["picture"] == str(folder / "a.png")
+    assert read["text"] == "".join(str(each["digit"]) for each in read["digits"])
+    for each in read["digits"]:
+        assert 0.1 <= each["probability"] <= 1
+        assert len(each["box"]) == 4
+    assert (blank["text"], blank["digits"]) == ("", [])
+    assert set(damaged) == {"picture", "error"}
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.png"])
+def test_what_was_read_is_drawn(model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    drawn = folder / "drawn.png"
+    run(monkeypatch, "read", str(folder / name), "--model", str(model), "--show", str(drawn))
+    assert Image.open(drawn).width > 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["a.png", "b.png", "--show", "x.png"], "draws one picture, not 2"), (["empty"], "no picture in this folder")],
+)
+def test_what_cannot_be_done_is_one_line(
+    model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    (folder / "empty").mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match=message):
+        run(monkeypatch, "read", *arguments, "--model", str(model))
+
+
+def test_an_exported_model_lies_beside_it(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "export", str(model), "--format", "tflite")
+    assert model.with_suffix(".tflite").exists()
+    assert "differ from Keras's by" in capsys.readouterr().out

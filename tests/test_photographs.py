@@ -3,6 +3,7 @@ import pytest
 
 from digits import photographs
 from digits.store import Dataset
+from stages.photographs import in_order, score
 
 EFFECTS = [*photographs.ON_PAPER, *photographs.THROUGH_LENS]
 
@@ -27,3 +28,16 @@ def test_digits_are_written_in_black_on_white_in_their_lines(dataset: Dataset) -
     assert picture[0, 0] > 240
     # The third digit of the first line has none below it.
     assert np.flatnonzero(first).max() > np.flatnonzero(second).max() + 50
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "right"),
+    [("12\n34", "12\n34", 4), ("12\n34", "12\n3", 3), ("1234", "1934", 3), ("12", "", 0), ("12\n34", "34\n12", 2)],
+)
+def test_digits_count_where_they_are_in_their_order(written: str, read: str, right: int) -> None:
+    assert in_order(written, read) == right
+
+
+def test_the_score_counts_digits_that_were_read_and_those_that_are_not_there() -> None:
+    measured = score(["12", "34"], ["12", "3456"])
+    assert (measured["images"], measured["errors"], measured["found"]) == (4, 0, 6)
