@@ -67,7 +67,9 @@ def test_a_figure_fills_the_box_and_its_centre_of_mass_lies_at_the_centre(seed: 
 def test_what_is_in_mnists_format_stays_as_it_is(seed: int) -> None:
     image = soft_blob(seed)
     ((crop,),) = pictures.find(image)
-    assert np.abs(crop.image.astype(int) - image).mean() < 4
+    # A centre of mass half-way between two pixels may go to either.
+    moved = [np.roll(crop.image, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+    assert min(np.abs(each.astype(int) - image).mean() for each in moved) < 4
 
 
 @pytest.mark.parametrize(("left", "top", "side"), [(0, 0, 280), (90, 20, 280), (30, 100, 600)])
@@ -145,6 +147,8 @@ def test_neighbours_that_intrude_are_left_out() -> None:
         np.zeros((1, 1), np.uint8),
         np.full((300, 300), 128, np.uint8),
         np.tile(np.linspace(0, 255, 300).astype(np.uint8), (300, 1)),
+        np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8),
+        np.random.default_rng(0).integers(0, 256, (1000, 1000), dtype=np.uint8),
     ],
 )
 def test_where_no_ink_is_nothing_is_found(picture: Grey) -> None:
