@@ -254,12 +254,14 @@ def _has_dark_strokes(grey: Grey) -> bool:
 def _against(grey: Grey, ground: Grey, *, dark: bool, grained: bool = True) -> Ink:
     level, base = grey.astype(np.float32), ground.astype(np.float32)
     distance, whole = (base - level, base) if dark else (level - base, 255 - base)
-    # The ground that was found is the lightest of a grained or noisy one.
+    least = 1.0
     if grained:
+        # The ground that was found is the lightest of a grained or noisy one.
         grain = max(0.0, float(np.median(distance)))
         distance = np.where(distance > 2.5 * grain, distance - grain, 0)
-    # In the deepest shadow, or on a dark table, a whole of nearly nothing would make ink of noise.
-    return np.clip(distance / np.maximum(whole, max(1.0, 0.3 * float(np.percentile(whole[::8, ::8], 90)))), 0, 1)
+        # In the deepest shadow, or on a dark table, a whole of nearly nothing would make ink of noise.
+        least = max(least, 0.3 * float(np.percentile(whole[::8, ::8], 90)))
+    return np.clip(distance / np.maximum(whole, least), 0, 1)
 
 
 def _without_rules(ink: Ink, faint: float = 1) -> Ink:

@@ -1,7 +1,6 @@
 """A trained model that reads pictures."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from digits.errors import InputError
 from digits.pictures import Crop, Source
 
 # Pictures that are read as one batch.
-BATCH = 500
+BATCH = 2000
 
 
 class Digit(NamedTuple):
@@ -72,18 +71,18 @@ class Recognizer:
     def read_all(self, sources: Iterable[Source]) -> Iterator[Reading | InputError]:
         """Read pictures in batches; in place of the reading of one that is no picture stands what is wrong with it."""
         waiting = iter(sources)
-        with ThreadPoolExecutor() as pool:
-            while batch := list(islice(waiting, BATCH)):
-                found = list(pool.map(_find, batch))
-                readings = iter(self._read([each for each in found if not isinstance(each, InputError)]))
-                yield from (each if isinstance(each, InputError) else next(readings) for each in found)
+        # No threads: small pictures are prepared in Python, where they would wait for each other.
+        while batch := list(islice(waiting, BATCH)):
+            found = [_find(source) for source in batch]
+            readings = iter(self._read([each for each in found if not isinstance(each, InputError)]))
+            yield from (each if isinstance(each, InputError) else next(readings) for each in found)
 
     def _read(self, found: Sequence[list[list[Crop]]]) -> list[Reading]:
         crops = [crop for lines in found for line in lines for crop in line]
         if not crops:
             return [Reading([]) for _ in found]
         images = np.stack([crop.image for crop in crops])
-        rows = iter(zip(crops, self.model.predict(images, batch_size=1000, verbose=0), strict=True))
+        rows = iter(zip(crops, self.model.predict(images, batch_size=500, verbose=0), strict=True))
         return [Reading([[_digit(*next(rows)) for _ in line] for line in lines]) for lines in found]
 
 
