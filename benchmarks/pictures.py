@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from digits.__main__ import list_pictures
 from digits.errors import InputError, run
 
 MODEL, LEVEL = Path("models/model.keras"), 100
@@ -21,15 +22,12 @@ MODEL, LEVEL = Path("models/model.keras"), 100
 def main() -> None:
     from digits.recognizer import Reading, Recognizer
 
-    recognizer = Recognizer.load(MODEL)
-    recognizer.read(np.zeros((28, 28), np.uint8))
     if len(sys.argv) < 2:
         raise InputError("name a folder of pictures: python -m benchmarks.pictures FOLDER")
+    recognizer = Recognizer.load(MODEL)
     print(f"{'':30}{'pictures':>10}{'ours':>8}{'pictures/s':>12}{'the usual way':>15}")
     for folder in map(Path, sys.argv[1:]):
-        paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in Image.registered_extensions())
-        if not paths:
-            raise InputError(f"{folder}: no picture in this folder")
+        paths = list(list_pictures(folder))
         labels = [path.name[0] for path in paths]
         start = time.perf_counter()
         readings = list(recognizer.read_all(paths))

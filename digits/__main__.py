@@ -55,7 +55,7 @@ def read(pictures: Sequence[Path], model: Path, as_json: bool, show: Path | None
 
     One that cannot be read is named, the others are read; then the exit code is 1.
     """
-    paths = [path for picture in pictures for path in _files(picture)]
+    paths = [path for picture in pictures for path in list_pictures(picture)]
     if show and len(paths) != 1:
         raise InputError(f"--show {show}: draws one picture, not {len(paths)}")
     from digits import figures
@@ -96,7 +96,8 @@ def read(pictures: Sequence[Path], model: Path, as_json: bool, show: Path | None
         sys.exit(1)
 
 
-def _files(picture: Path) -> Iterator[Path]:
+def list_pictures(picture: Path) -> Iterator[Path]:
+    """Return the picture itself or, of a folder, the pictures in it. Raises InputError where it has none."""
     if not picture.is_dir():
         yield picture
         return
