@@ -31,6 +31,11 @@ THINNEST = 0.14
 LONGEST = 1600
 # A picture nearly all of whose margin is within so many grey levels of one has that for its ground.
 EVEN = 1
+# One with no longer side may be cut out between neighbours, which lie on its margin, and its ground may then be
+# uneven by so many grey levels.
+CUT_OUT, UNEVEN = 400, 12
+# Noise of no greater standard deviation, in grey levels, is none.
+QUIET = 1
 
 
 class Crop(NamedTuple):
@@ -68,6 +73,8 @@ class Box(NamedTuple):
 NOTHING = Box(0, 0, 0, 0)
 # A picture with a shorter side is no photograph of paper: its only digit may fill it from margin to margin.
 SMALL = 100
+# A picture with no more large pieces, strokes or what lies between them, is of a digit or two with wide strokes.
+FEW = 8
 # A stroke may be this much fainter in some parts.
 FAINT = 0.5
 
@@ -180,18 +187,22 @@ def find_ink(grey: Grey) -> tuple[Ink, bool]:
     where the ink is light, to white; and whether nothing but ink stands out, as in a drawing or a clean scan."""
     margin = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     middle = np.uint8(np.median(margin))
-    # A stroke or a rule may cross it.
-    if (cv2.absdiff(margin, np.full_like(margin, middle)) <= EVEN).mean() <= 0.8:
+    cut_out = max(grey.shape) <= CUT_OUT
+    noise = _noise(grey) if cut_out else 0.0
+    # A stroke or a rule may cross it, or neighbours lie on it.
+    spread, part = max(EVEN, min(3 * noise, UNEVEN)), 0.6 if cut_out else 0.8
+    if (cv2.absdiff(margin, np.full_like(margin, middle)) <= spread).mean() <= part:
         return _find_ink_on_uneven_ground(grey), False
     ground = np.full_like(grey, middle)
-    raw = _against(grey, ground, dark=_is_dark(grey, ground), grained=False)
+    noisy = noise > QUIET
+    raw = _against(_denoised(grey) if noisy else grey, ground, dark=_is_dark(grey, ground), grained=noisy)
     ink = _without_rules(raw, FAINT)
     # What fills the picture is one large digit, or a sheet on a table of one colour: then there is small ink on it.
     if min(ink.shape) >= SMALL and (largest := _largest(ink)) > 0.4 * ink.size:
         other = _find_ink_on_uneven_ground(grey)
         if 0 < _largest(other) < largest / 4:
             return other, False
-    return ink, ink is raw
+    return ink, ink is raw and not noisy
 
 
 def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
@@ -209,11 +220,14 @@ def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
     ]
     # Against the wrong ground all that lies between strokes stands out as one.
     inks = [_without_rules(_against(small, ground, dark=bool(number))) for number, ground in enumerate(grounds)]
-    light, dark = map(_largest, inks)
+    pieces = [_pieces(ink)[2] for ink in inks]
+    light, dark = (max((box.width * box.height for box in boxes), default=0) for boxes in pieces)
     if not (dark and light):
         is_dark = dark > 0
     else:
-        is_dark = dark < light if max(dark, light) > 8 * min(dark, light) else _has_dark_strokes(small)
+        wide = max(dark, light) > max(8 * min(dark, light), 0.6 * small.size)
+        large = sum(box.size > 0.05 * max(small.shape) for boxes in pieces for box in boxes)
+        is_dark = dark < light if wide else _has_dark_strokes(small, (1, 2, 4, 8, 16) if large <= FEW else (1, 2, 4))
     ground: NDArray[Any] = grounds[is_dark]
     if part < 1:
         ground = cv2.resize(ground, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -228,9 +242,14 @@ def _largest(ink: Ink) -> int:
     return max((box.width * box.height for box in _pieces(ink)[2]), default=0)
 
 
+def _noise(grey: Grey) -> float:
+    """Return the standard deviation of the noise, in grey levels."""
+    return 1.48 * float(np.median(cv2.absdiff(grey, cv2.medianBlur(grey, 3))))
+
+
 def _denoised(grey: Grey) -> Grey:
-    noise = 1.48 * float(np.median(cv2.absdiff(grey, cv2.medianBlur(grey, 3))))
-    return cv2.GaussianBlur(grey, (0, 0), min(2.0, 0.5 + noise / 8)).astype(np.uint8) if noise > 1 else grey
+    noise = _noise(grey)
+    return cv2.GaussianBlur(grey, (0, 0), min(2.0, 0.5 + noise / 8)).astype(np.uint8) if noise > QUIET else grey
 
 
 def _is_dark(grey: Grey, ground: Grey) -> bool:
@@ -239,13 +258,14 @@ def _is_dark(grey: Grey, ground: Grey) -> bool:
     return float((away * away * away).sum()) <= 0
 
 
-def _has_dark_strokes(grey: Grey) -> bool:
-    """Return whether the lines are darker than what surrounds them; the edges of shadows and tables are no lines.
+def _has_dark_strokes(grey: Grey, widths: Sequence[float]) -> bool:
+    """Return whether the lines, about twice as wide as one of ``widths`` in pixels, are darker than what surrounds
+    them; the edges of shadows and tables are no lines.
 
     A line's curvature across it is strong on the one side of zero, that of an edge as strong on both.
     """
     total = 0.0
-    for sigma in (1, 2, 4):
+    for sigma in widths:
         curvature = sigma**2 * cv2.Laplacian(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma), cv2.CV_32F)
         total += float((curvature * curvature * curvature).sum())
     return total >= 0
@@ -270,6 +290,9 @@ def _without_rules(ink: Ink, faint: float = 1) -> Ink:
     if min(height, width) < SMALL:
         return ink
     mask = (ink > faint * _threshold(ink)).astype(np.uint8)
+    # Wide strokes are no rules.
+    wide = max(5, round(0.015 * max(height, width)))
+    mask[cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8)) > 0] = 0
     rules = np.zeros_like(mask)
     for angle, length in ((np.pi / 2, width), (0.0, height)):
         lines = _lines(mask, angle, 0.5 * length)

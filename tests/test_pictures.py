@@ -125,6 +125,44 @@ def test_a_thin_pen_is_thickened_to_mnists_strokes() -> None:
     assert thin > 0.5 * thick
 
 
+def photographed(drawn: Grey, noise: float, seed: int = 0) -> Grey:
+    """Return ``drawn`` in light that falls by a third from the left to the right, and with noise of so many levels."""
+    light = np.linspace(230, 155, drawn.shape[1]) / 255
+    random = np.random.default_rng(seed)
+    return np.clip(drawn * light + random.normal(0, noise, drawn.shape), 0, 255).astype(np.uint8)
+
+
+def same(one: Grey, other: Grey) -> bool:
+    """Whether two digits in MNIST's format are the same, but for a pixel's shift and their strokes' width."""
+    moved = [np.roll(one, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+    return max(float(np.corrcoef(each.ravel(), other.ravel())[0, 1]) for each in moved) > 0.8
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("size", [300, 900])
+@pytest.mark.parametrize("margin", [0.05, 0.3, 0.5])
+def test_a_digit_is_found_however_much_of_a_photograph_it_fills(name: str, size: int, margin: float) -> None:
+    drawn = draw(name, size, thickness=round(0.12 * size))
+    cut = round((0.5 - margin) * size)
+    window = drawn[cut : drawn.shape[0] - cut, cut : drawn.shape[1] - cut]
+    ((found,),) = pictures.find(photographed(window, noise=4))
+    ((expected,),) = pictures.find(draw(name))
+    assert same(found.image, expected.image)
+
+
+@pytest.mark.parametrize("size", [60, 300])
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_noisy_digit_cut_out_between_neighbours_is_found_alone(name: str, size: int) -> None:
+    drawn = draw(f"0{name}5", size, thickness=round(0.12 * size))
+    noise = np.random.default_rng(0).normal(-6, 3, drawn.shape)
+    cut = np.clip(drawn + noise, 0, 255)[
+        round(0.45 * size) : -round(0.45 * size), round(1.1 * size) : -round(1.1 * size)
+    ]
+    ((found,),) = pictures.find(cut.astype(np.uint8))
+    ((expected,),) = pictures.find(draw(name))
+    assert same(found.image, expected.image)
+
+
 @pytest.mark.parametrize("effect", [*photographs.ON_PAPER, *photographs.THROUGH_LENS])
 def test_digits_are_found_in_what_a_telephone_takes(effect: str) -> None:
     figures: NDArray[Any] = np.stack(
