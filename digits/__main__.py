@@ -1,4 +1,4 @@
-"""The command line: python -m digits read PICTURE..., export MODEL, summary MODEL, weights MODEL."""
+"""The command line: python -m digits read PICTURE..., draw, export MODEL, summary MODEL, weights MODEL."""
 
 import argparse
 import json
@@ -17,14 +17,17 @@ def main() -> None:
     """Run the command that the arguments name."""
     parser = argparse.ArgumentParser(prog="python -m digits", description="Read digits, and look into a recogniser.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add_model(command: argparse.ArgumentParser) -> None:
+        model = Path("models/model.keras")
+        command.add_argument("--model", metavar="MODEL", type=Path, default=model, help=f"by default {model}")
+
     description = (
         "read the digits of pictures, or of all pictures in a folder, and tell how sure the least certain one is"
     )
     command = commands.add_parser("read", help=description, description=description)
     command.add_argument("pictures", metavar="PICTURE", nargs="+", type=Path, help="a picture's file, or a folder")
-    command.add_argument(
-        "--model", metavar="MODEL", type=Path, default=Path("models/model.keras"), help="by default models/model.keras"
-    )
+    add_model(command)
     command.add_argument(
         "--json",
         dest="as_json",
@@ -33,6 +36,14 @@ def main() -> None:
     )
     command.add_argument("--show", metavar="PNG", type=Path, help="draw what was read of the one picture")
     command.set_defaults(function=read)
+    description = "show a page in the browser to draw digits on, or to upload pictures of some"
+    command = commands.add_parser("draw", help=description, description=description)
+    add_model(command)
+    command.add_argument(
+        "--host", default="127.0.0.1", help="by default 127.0.0.1, this machine alone; 0.0.0.0 lets others in"
+    )
+    command.add_argument("--port", type=int, default=7860, help="by default 7860")
+    command.set_defaults(function=draw)
     description = "write the model for another runtime, and check it there"
     command = commands.add_parser("export", help=description, description=description)
     command.add_argument("model", metavar="MODEL", type=Path, help="a .keras file, such as models/model.keras")
@@ -110,6 +121,13 @@ def list_pictures(picture: Path) -> Iterator[Path]:
 
 def _json(path: Path, content: dict[str, object]) -> str:
     return json.dumps({"picture": str(path), **content}, ensure_ascii=False)
+
+
+def draw(model: Path, host: str, port: int) -> None:
+    """Show the page until interrupted."""
+    from digits import Recognizer, demo
+
+    demo.serve(Recognizer.load(model), host, port)
 
 
 def export(model: Path, form: str, out: Path | None) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import network
+from digits import Recognizer, network
 from digits.errors import InputError
-from digits.recognizer import Reading, Recognizer
+from digits.recognizer import Reading
 from tests.test_pictures import draw
 
 LAYERS: list[network.Spec] = [{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}]
