@@ -62,11 +62,11 @@ class Result(NamedTuple):
 HEAD = """\
 # The systems of five articles, compared
 
-Written by `dvc repro studies/recipes/dvc.yaml`; do not edit. Each has the network, the optimiser, the batch size, the
-epochs and the augmentation of its article, as far as it tells them, and our protocol: trained on {trained:,} pictures
+Written by `dvc repro studies/recipes/dvc.yaml`; do not edit. Those of an article have its network, optimiser, batch
+size, epochs and augmentation, as far as it tells them; all have our protocol: trained on {trained:,} pictures
 of {dataset}, while {validated:,} others were held out for validation, and tested once, on {images:,}. The seconds are
-those of the epochs, validation included{machine}; loss, errors and accuracy are those of the test. The last row is our
-own system, that of the root's params.yaml.
+those of the epochs, validation included{machine}; loss, errors and accuracy are those of the test. The systems without
+an article are ours; the last one is that of the root's params.yaml.
 
 ![Accuracy over training time](comparison.png)
 

@@ -61,6 +61,26 @@ def compile(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -> None
         copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), np.eye(CLASSES, dtype=np.float32)[:2])
 
 
+def readout(model: keras.Model) -> keras.layers.Dense:
+    """Return the layer that gives the probabilities. Raises InputError where it is no dense one with softmax."""
+    last = model.layers[-1]
+    if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
+        raise InputError(
+            "train.calibrate: the network should end with Dense: {units: 10, activation: softmax}; "
+            "change that or set calibrate to false"
+        )
+    return last
+
+
+def calibrate(model: keras.Model, temperature: float) -> None:
+    """Divide the logits of ``model``, whose last layer is dense, by ``temperature``; what it reads stays the same.
+
+    Within its weights, so that whoever uses the model or exports it has the calibrated probabilities.
+    """
+    for variable in readout(model).weights:
+        variable.assign(variable / temperature)
+
+
 def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
     """Make the optimiser ``spec``; a percentage within its learning-rate schedule is a part of ``steps``.
 

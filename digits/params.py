@@ -53,6 +53,7 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=1, le=60_000)]
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     keep: Literal["last", "best"]
+    calibrate: bool
 
 
 class Evaluate(Section):
@@ -99,6 +100,7 @@ def load(path: Path = Path("params.yaml"), recipe: str | None = None, schema: ty
         if not isinstance(recipes, dict) or not isinstance(recipes.get(name), dict):
             known = ", ".join(map(str, recipes)) if isinstance(recipes, dict) else "none"
             raise InputError(f"{file}: no recipe {name!r}; it has {known}")
+        check(content, path, Params)
         content, path = _merged(content, recipes[name]), Path(recipe)
     return check(content, path, schema)
 

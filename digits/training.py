@@ -61,13 +61,17 @@ def train(
     training goes on from it, and ends with the same bits as if it had never stopped. The weights kept are those of the
     ``last`` epoch, or of the ``best``: the most accurate one on ``validation``, of equals the one with the lower loss.
 
-    Raises InputError where the loss is no longer a number.
+    Raises InputError where the loss is no longer a number, or where ``best`` is asked of an optimiser with ``use_ema``.
     """
+    if keep == "best" and model.optimizer.use_ema:
+        raise InputError(
+            "train.keep: should be last: the optimizer's use_ema gives its mean of the weights after the last epoch"
+        )
     model.optimizer.build(model.trainable_variables)
     state = _State(model, epochs, keep, curves, checkpoint)
     first = state.restore()
     model.fit(
-        _batches(passes, range(first, epochs), images, batch_size, seed),
+        batches(passes, range(first, epochs), images, batch_size, seed),
         steps_per_epoch=-(-images // batch_size),
         initial_epoch=first,
         epochs=epochs,
@@ -93,7 +97,10 @@ def one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.eye(CLASSES, dtype=np.float32)[labels]
 
 
-def _batches(passes: Sequence[Path], epochs: range, images: int, batch_size: int, seed: int) -> tf.data.Dataset:
+def batches(passes: Sequence[Path], epochs: range, images: int, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Return the batches of ``epochs`` of ``train``, one after another: pictures uint8 (N, 28, 28) and labels float32
+    (N, 10)."""
+
     def load(epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         dataset = store.load(passes[epoch % len(passes)], "augment")
         order = np.random.default_rng([seed, epoch]).permutation(images)

@@ -1,7 +1,5 @@
 """Average what the folds of a cross-validation have reached."""
 
-import numpy as np
-
 from digits import metrics
 from digits.errors import InputError
 from digits.files import read_json, write_json
@@ -19,9 +17,11 @@ def main(job: Job) -> None:
     }
     if any(fold["kept_epoch"] != fold["epochs"] for fold in trained.values()):
         raise InputError("train.keep: should be last: the fold that measures an epoch must not have chosen it")
+    if any("temperature" in fold for fold in trained.values()):
+        raise InputError("train.calibrate: should be false: the fold that measures must not have calibrated it")
     folds = {str(number): fold["validation"] for number, fold in trained.items()}
     accuracies = [fold["accuracy"] for fold in folds.values()]
-    mean, deviation = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
+    mean, deviation = metrics.spread(accuracies)
     errors, images = (sum(fold[key] for fold in folds.values()) for key in ("errors", "images"))
     dataset = trained[0]["dataset"]
     write_json(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from digits import comparison, figures
+from digits import comparison, figures, params
 from digits.comparison import Claim, Result
 from digits.files import read_json, read_table, write_table, write_text
 from stages.job import Job, run
@@ -11,7 +11,7 @@ from stages.job import Job, run
 # The recipe that the errors of the others are compared with.
 BASELINE = "dense"
 
-TRAIN = ("parameters", "epochs", "images", "validation")
+TRAIN = ("parameters", "epochs", "images", "loss", "validation")
 TEST = ("dataset", "images", "errors", "loss", "accuracy", "accuracy_low", "accuracy_high")
 TIMING = ("seconds", "images_per_second", "machine")
 
@@ -23,9 +23,14 @@ def main(job: Job) -> None:
         for number, article in enumerate(articles, start=1)
         for name, claim in article.recipes.items()
     ]
+    told = {each.name for each in results}
+    file = job.folder / "params.yaml"
+    ours = [name for name in params.check(params.read(file), file, dict[str, dict[str, Any]]) if name not in told]
+    results += [result(name, 0, Claim(), job.folder / name / "metrics") for name in ours]
+    names = [each.name for each in results]
     results.append(result("default", 0, Claim(), Path("metrics")))
     page = comparison.page(results, articles, BASELINE)
-    table = curves(job.folder, [each.name for each in results if each.article])
+    table = curves(job.folder, names)
     write_text(job.folder / "README.md", page)
     figures.save(comparison.figure(results), job.folder / "comparison.png", job.params.plot.dpi)
     write_table(job.folder / "curves.tsv", table)
@@ -36,8 +41,8 @@ def result(name: str, article: int, claim: Claim, folder: Path) -> Result:
     train, test = read_json(folder / "train.json", "train", *TRAIN), read_json(folder / "test.json", "evaluate", *TEST)
     # A training that came from the cache has taken no time, and leaves that of another one where it was.
     path = folder / "timing.json"
-    timing: dict[str, Any] = read_json(path, "train", "images", *TIMING) if path.exists() else {}
-    if timing.get("images") != train["epochs"] * train["images"]:
+    timing: dict[str, Any] = read_json(path, "train", "loss", *TIMING) if path.exists() else {}
+    if timing.get("loss") != train["loss"]:
         timing = dict.fromkeys(TIMING)
     return Result(
         name=name,

@@ -18,7 +18,12 @@ def main(job: Job) -> None:
     measured = metrics.classification(test.labels, probabilities)
     digits = metrics.by_digit(test.labels, probabilities)
     by_digit = {str(row["digit"]): row["accuracy"] for row in digits}
-    write_json(job.folder / "metrics" / "test.json", {"dataset": test.name, **measured, "accuracy_by_digit": by_digit})
+    # What the copies help by is told by the first view, the picture as it is.
+    once = {"once": metrics.classification(test.labels, views[0])} if section.shift else {}
+    write_json(
+        job.folder / "metrics" / "test.json",
+        {"dataset": test.name, **measured, **once, "accuracy_by_digit": by_digit},
+    )
     store.save(job.folder / "data" / "predictions.npz", test, probabilities=probabilities)
     pairs = zip(test.labels, probabilities.argmax(axis=1), strict=True)
     write_table(plots / "confusion.csv", [{"actual": actual, "predicted": predicted} for actual, predicted in pairs])

@@ -24,6 +24,8 @@ def main(job: Job) -> None:
     model = network.build(section.network)
     steps = section.epochs * -(-images // section.batch_size)
     network.compile(model, section.optimizer, section.loss, steps)
+    if section.calibrate:
+        network.readout(model)  # Not after hours of training.
     write_table(plots / "layers.csv", network.list_layers(model))
     checkpoint = checkpoint_path(section, [*passes, held_out])
     rows = training.train(
@@ -40,6 +42,11 @@ def main(job: Job) -> None:
     )
     kept = training.kept_row(rows, section.keep)
     probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
+    calibration: dict[str, float] = {}
+    if section.calibrate:
+        calibration = {"temperature": metrics.temperature(validation.labels, probabilities)}
+        network.calibrate(model, **calibration)
+        probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
     write_json(
         measured / "train.json",
         {
@@ -50,6 +57,7 @@ def main(job: Job) -> None:
             "kept_epoch": kept["epoch"],
             "loss": kept["loss"],
             "accuracy": kept["accuracy"],
+            **calibration,
             "validation": metrics.classification(validation.labels, probabilities),
         },
     )
@@ -62,6 +70,8 @@ def main(job: Job) -> None:
             "images": section.epochs * images,
             "seconds": seconds,
             "images_per_second": section.epochs * images / seconds,
+            # Tells which training this was of.
+            "loss": kept["loss"],
             "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         },
     )

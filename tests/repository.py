@@ -91,6 +91,7 @@ def create(path: Path, *others: str) -> Repository:
         download={"mirrors": {}, "offline": "sample"},
         augment={"passes": 2},
         train={"network": NETWORK, "epochs": 3, "batch_size": 64},
+        evaluate={"shift": 0},
         plot={"dpi": 60},
     )
     repository.run("git", "init", "-q", "-b", "main")

@@ -13,8 +13,8 @@ from stages import compare
 from stages.job import Job
 
 ROOT = Path(__file__).parent.parent
-TRAINED = {"parameters": 10, "epochs": 2, "images": 45_000, "validation": {"images": 5_000}}
-TIMING = {"images": 90_000, "seconds": 9.0, "images_per_second": 1e4, "machine": "2 cores"}
+TRAINED = {"parameters": 10, "epochs": 2, "images": 45_000, "loss": 0.02, "validation": {"images": 5_000}}
+TIMING = {"loss": 0.02, "seconds": 9.0, "images_per_second": 1e4, "machine": "2 cores"}
 ARTICLES = [Article(title="A book", recipes={"dense": Claim(), "chollet": Claim(accuracy=0.994)})]
 
 
@@ -104,18 +104,21 @@ def test_names_in_the_figure_do_not_overlap_and_no_line_crosses_one() -> None:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """A study of two recipes, trained and measured; one of them came from the cache."""
+    """A study of two articles' recipes and one of ours, trained and measured; two of them came from the cache."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "study"
-    for place, errors in ((tmp_path, 40), (folder / "dense", 200), (folder / "chollet", 100)):
+    for place, errors in (
+        (tmp_path, 40), (folder / "dense", 200), (folder / "chollet", 100), (folder / "quick", 70)
+    ):  # fmt: skip
         write_json(place / "metrics" / "train.json", TRAINED)
         write_json(
             place / "metrics" / "test.json", {"dataset": "mnist", "loss": 0.03, **metrics.accuracy(errors, 10_000)}
         )
     write_json(folder / "dense" / "metrics" / "timing.json", TIMING)
-    for name, epochs in (("dense", 1), ("chollet", 2)):
+    for name, epochs in (("dense", 1), ("chollet", 2), ("quick", 1)):
         rows = [{"epoch": epoch, "val_accuracy": 0.9} for epoch in range(1, epochs + 1)]
         write_table(folder / name / "plots" / "training.tsv", rows)
+    (folder / "params.yaml").write_text("{quick: {}, dense: {}, chollet: {}}")
     (folder / "articles.yaml").write_text("- {title: A book, recipes: {dense: {}, chollet: {accuracy: 0.99}}}")
     return Job(params.load(ROOT / "params.yaml"), tmp_path, tmp_path, folder)
 
@@ -124,17 +127,17 @@ def test_a_study_is_compared_with_the_default_recipe(study: Job) -> None:
     compare.main(study)
     page = (study.folder / "README.md").read_text(encoding="utf-8")
     assert [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")][1:] == [
-        "dense", "chollet", "default"
+        "dense", "chollet", "quick", "default"
     ]  # fmt: skip
     assert (study.folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     curves = (study.folder / "curves.tsv").read_text(encoding="utf-8").splitlines()
-    assert curves == ["recipe\tepoch\taccuracy", "dense\t1\t0.9", "chollet\t1\t0.9", "chollet\t2\t0.9"]
+    assert curves == ["recipe\tepoch\taccuracy", "dense\t1\t0.9", "chollet\t1\t0.9", "chollet\t2\t0.9", "quick\t1\t0.9"]
 
 
 def test_the_seconds_of_another_training_are_not_told(study: Job) -> None:
     path = study.folder / "dense" / "metrics" / "timing.json"
-    for images, told in ((90_000, "| 9 |"), (180_000, "| – |")):
-        write_json(path, {**TIMING, "images": images})
+    for loss, told in ((0.02, "| 9 |"), (0.021, "| – |")):
+        write_json(path, {**TIMING, "loss": loss})
         compare.main(study)
         page = (study.folder / "README.md").read_text(encoding="utf-8")
         assert told in next(line for line in page.splitlines() if line.startswith("| dense"))
@@ -146,7 +149,7 @@ def test_the_seconds_of_another_training_are_not_told(study: Job) -> None:
         ("dense/metrics/test.json", "{}"),
         ("dense/metrics/train.json", "[1]"),
         ("dense/metrics/timing.json", "{"),
-        ("articles.yaml", "[]"),
+        ("params.yaml", "[]"),
         ("articles.yaml", "{a: 1}"),
         ("articles.yaml", "- {title: A, recipes: {dense: {accuracy: 99}}}"),
         ("articles.yaml", "- {title: A, recipes: {other: {}}}"),

@@ -100,3 +100,12 @@ def test_a_fold_that_chose_its_epoch_is_not_averaged(job: Job) -> None:
         write_json(path, TRAINED | {"kept_epoch": 1, "validation": validation})
     with pytest.raises(InputError, match=r"train\.keep: should be last"):
         average.main(job)
+
+
+def test_a_fold_that_calibrated_is_not_averaged(job: Job) -> None:
+    validation = {"images": 10, "errors": 1, "accuracy": 0.9}
+    for number in range(3):
+        path = job.folder / "runs" / str(number) / "metrics" / "train.json"
+        write_json(path, TRAINED | {"temperature": 0.9, "validation": validation})
+    with pytest.raises(InputError, match=r"train\.calibrate: should be false"):
+        average.main(job)

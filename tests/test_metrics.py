@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digits import metrics
@@ -49,6 +49,28 @@ def test_calibration_error_is_the_distance_of_confidence_and_accuracy() -> None:
     labels = np.array([3] * 10)
     assert metrics.calibration_error(labels, one_hot_ish([3] * 9 + [4], 0.9)) == pytest.approx(0, abs=1e-6)
     assert metrics.calibration_error(labels, one_hot_ish([4] * 10, 0.9)) == pytest.approx(0.9)
+
+
+@given(st.floats(0.2, 5))
+@settings(max_examples=10)
+def test_the_temperature_that_was_put_on_is_found(temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 10))
+    # Labels drawn from the probabilities of these logits, so that a temperature of 1 fits them.
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    hot = np.exp(logits * temperature)
+    probabilities = (hot / hot.sum(axis=1, keepdims=True)).astype(np.float32)
+    assert metrics.temperature(labels, probabilities) == pytest.approx(temperature, rel=0.05)
+
+
+def test_probabilities_that_were_rounded_to_zero_have_a_temperature() -> None:
+    probabilities = np.eye(10, dtype=np.float32)
+    assert metrics.temperature(np.arange(10), probabilities) == 1
+    assert metrics.temperature((np.arange(10) + 1) % 10, probabilities) == pytest.approx(20, rel=0.1)
+
+
+def test_the_spread_is_that_of_a_sample() -> None:
+    assert metrics.spread([1.0, 2.0, 3.0]) == (2.0, 1.0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.floats(0.2, 1)), min_size=1, max_size=50))

@@ -64,6 +64,21 @@ def test_a_list_of_percentages_too() -> None:
     assert [float(optimizer._learning_rate(step)) for step in (50, 75, 76)] == pytest.approx([1.0, 0.1, 0.01])
 
 
+def test_calibrating_divides_the_logits() -> None:
+    model = network.build(SMALL)
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    before = model.predict(images, verbose=0)
+    network.calibrate(model, 0.5)
+    expected = before**2 / (before**2).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, rtol=1e-3)
+
+
+def test_what_cannot_be_calibrated_is_one_line() -> None:
+    model = network.build([{"Flatten": {}}, {"Dense": {"units": 10}}, {"Softmax": {}}])
+    with pytest.raises(InputError, match=r"train\.calibrate: the network should end with Dense"):
+        network.readout(model)
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

@@ -79,6 +79,14 @@ def test_a_recipe_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
         params.load(ROOT / "params.yaml", f"{recipes}:bad")
 
 
+def test_what_is_wrong_in_the_root_is_told_of_the_root(tmp_path: Path) -> None:
+    root, recipes = tmp_path / "params.yaml", tmp_path / "recipes.yaml"
+    root.write_text(yaml.safe_dump({**GOOD, "plot": {**GOOD["plot"], "dpi": 1}}))
+    recipes.write_text(yaml.safe_dump({"still": {"augment": {"rotation": 0}}}))
+    with pytest.raises(InputError, match=r"params\.yaml: plot\.dpi: 1: "):
+        params.load(root, f"{recipes}:still")
+
+
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     content = copy.deepcopy(GOOD)
     del content["augment"]["shear"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from digits import datasets, store
+from digits import datasets, metrics, network, store
 from tests.repository import Repository, create
 
 
@@ -36,6 +36,23 @@ def test_metrics_name_the_sample_and_what_they_count(finished: Repository) -> No
     assert test["accuracy"] == pytest.approx(1 - test["errors"] / 700)
     assert test["accuracy_low"] < test["accuracy"] < test["accuracy_high"]
     assert test["accuracy"] > 0.85
+
+
+def test_the_probabilities_are_calibrated_on_validation(finished: Repository) -> None:
+    held_out = store.load(finished.path / "data" / "processed" / "validation.npz", "")
+    model = network.load(finished.path / "models" / "model.keras")
+    probabilities = model.predict(held_out.images, verbose=0)
+    assert finished.metrics("train")["temperature"] != pytest.approx(1, abs=0.01)
+    assert metrics.temperature(held_out.labels, probabilities) == pytest.approx(1, abs=0.01)
+
+
+def test_shifted_copies_are_told_apart_from_the_picture_alone(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(evaluate={"shift": 1})
+    copy.run("dvc", "repro", "evaluate")
+    assert copy.metrics("test")["once"]["errors"] == finished.metrics("test")["errors"]
+    assert copy.metrics("test")["loss"] != finished.metrics("test")["loss"]
+    assert "once" not in finished.metrics("test")
 
 
 def test_every_picture_is_drawn(finished: Repository) -> None:

@@ -22,12 +22,13 @@ def read(path: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A repository in which both studies have run; tests that change it work on a copy."""
-    repository = create(tmp_path_factory.mktemp("studies") / "repository", "studies/recipes", "studies/folds")
+    """A repository in which the studies have run; tests that change it work on a copy."""
+    names = ("recipes", "folds", "ensemble")
+    repository = create(tmp_path_factory.mktemp("studies") / "repository", *(f"studies/{name}" for name in names))
     repository.set(train={"epochs": 1})
-    recipes, folds = (repository.path / "studies" / name for name in ("recipes", "folds"))
-    for left in ("dvc.lock", "README.md", "comparison.png", "curves.tsv", "metrics.json"):
-        for folder in (recipes, folds):
+    recipes, folds, ensemble = (repository.path / "studies" / name for name in names)
+    for left in ("dvc.lock", "README.md", "comparison.png", "curves.tsv", "metrics.json", "growth.tsv", "growth.png"):
+        for folder in (recipes, folds, ensemble):
             (folder / left).unlink(missing_ok=True)
 
     pipeline = read(recipes / "dvc.yaml")
@@ -51,11 +52,19 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
     split = read(folds / "params.yaml")
     split["split"]["folds"]["numbers"] = [0, 1]
-    split["fewer-epochs"] = {"augment": {"passes": 1}, "train": {"epochs": 1}}
+    split["recipe"] = {"file": "studies/folds/params.yaml", "name": "fewer-epochs"}
+    split["fewer-epochs"] = {"augment": {"passes": 1}, "train": {"epochs": 1, "calibrate": False}}
     rewrite(folds / "params.yaml", split)
 
+    pipeline = read(ensemble / "dvc.yaml")
+    pipeline["vars"] = [{"members": ["seed-1"]}]
+    together = pipeline["stages"]["ensemble"]
+    together["deps"] = [dep for dep in together["deps"] if "ensemble/seed-" not in dep or "ensemble/seed-1/" in dep]
+    rewrite(ensemble / "dvc.yaml", pipeline)
+    rewrite(ensemble / "params.yaml", {"seed-1": {"train": {"seed": 1}}})
+
     repository.commit("start")
-    repository.run("dvc", "repro", "studies/recipes/dvc.yaml", "studies/folds/dvc.yaml")
+    repository.run("dvc", "repro", *(f"studies/{name}/dvc.yaml" for name in names))
     repository.commit("a run")
     return repository
 
@@ -81,7 +90,7 @@ def test_what_compares_is_in_git_and_what_was_trained_is_not(studied: Repository
 
 
 def test_studies_that_are_up_to_date_run_nothing(studied: Repository) -> None:
-    output = studied.run("dvc", "repro", "studies/recipes/dvc.yaml", "studies/folds/dvc.yaml")
+    output = studied.run("dvc", "repro", *(f"studies/{name}/dvc.yaml" for name in ("recipes", "folds", "ensemble")))
     assert "Running stage" not in output
 
 
@@ -108,6 +117,13 @@ def test_the_folds_are_averaged(studied: Repository) -> None:
     assert measured["together"]["images"] == 4300
     accuracies = [fold["accuracy"] for fold in measured["fold"].values()]
     assert measured["accuracy_mean"] == pytest.approx(sum(accuracies) / 2)
+
+
+def test_the_members_of_the_ensemble_are_the_roots_model_and_others(studied: Repository) -> None:
+    measured = read_json(studied.path / "studies" / "ensemble" / "metrics.json", "ensemble")
+    assert measured["dataset"] == "mnist-sample"
+    assert measured["member"]["default"]["errors"] == studied.metrics("test")["errors"]
+    assert measured["member"]["default"]["loss"] != measured["member"]["seed-1"]["loss"]
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,11 @@ def test_a_stopped_training_ends_with_the_same_bits(
     assert (lab.folder / "stopped.tsv").read_bytes() == (lab.folder / "curves.tsv").read_bytes()
 
 
+def test_the_best_epoch_of_averaged_weights_is_refused(lab: Lab) -> None:
+    with pytest.raises(InputError, match=r"train\.keep: should be last"):
+        lab.train(keep="best", optimizer={"Adam": {"learning_rate": 0.01, "use_ema": True}})
+
+
 def test_a_damaged_checkpoint_is_started_over(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     whole, _ = lab.train(epochs=1, name="whole")
     (lab.folder / "damaged.npz").write_bytes((lab.folder / "whole.npz").read_bytes()[:500])
@@ -149,12 +154,12 @@ def test_the_best_epoch_is_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_epochs_take_the_passes_in_turn_each_picture_once_in_another_order(lab: Lab) -> None:
-    batches = list(training._batches(lab.passes, range(3), 40, 16, seed=0))
+    batches = list(training.batches(lab.passes, range(3), 40, 16, seed=0))
     assert [len(images) for images, _ in batches] == [16, 16, 8] * 3
     epochs = [np.concatenate([images for images, _ in batches[start : start + 3]]) for start in (0, 3, 6)]
     originals = [store.load(path, "augment").images for path in (*lab.passes, lab.passes[0])]
     for images, original in zip(epochs, originals, strict=True):
         assert sorted(image.tobytes() for image in images) == sorted(image.tobytes() for image in original)
     assert (epochs[0] != epochs[2]).any()
-    again = next(iter(training._batches(lab.passes, range(2, 3), 40, 16, seed=0)))[0]
+    again = next(iter(training.batches(lab.passes, range(2, 3), 40, 16, seed=0)))[0]
     np.testing.assert_array_equal(again, epochs[2][:16])
