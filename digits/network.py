@@ -82,7 +82,8 @@ def calibrate(model: keras.Model, temperature: float) -> None:
 
 
 def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
-    """Make the optimiser ``spec``; a percentage within its learning-rate schedule is a part of ``steps``.
+    """Make the optimiser ``spec``; a percentage within its learning-rate schedule is a part of ``steps``, and as its
+    ``ema_momentum`` as well: the mean then reaches over so many steps.
 
     Raises InputError for an unknown name or argument.
     """
@@ -103,6 +104,10 @@ def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
         schedules = keras.optimizers.schedules
         rate = _make(schedules, schedules.LearningRateSchedule, {schedule: options}, where)
         arguments = {**arguments, "learning_rate": rate}
+    if isinstance(momentum := arguments.get("ema_momentum"), str):
+        span = _steps(momentum, steps, f"{key}.{name}.ema_momentum")
+        if isinstance(span, int):
+            arguments = {**arguments, "ema_momentum": 1 - 1 / span}
     return _make(keras.optimizers, keras.optimizers.Optimizer, {name: arguments}, key)
 
 

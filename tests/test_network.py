@@ -58,6 +58,13 @@ def test_a_percentage_is_a_part_of_all_steps() -> None:
     assert rates == pytest.approx([0.1, 1.0, 0.5, 0.0], abs=1e-6)
 
 
+def test_a_percentage_of_the_momentum_is_the_mean_over_so_many_steps() -> None:
+    optimizer = network.make_optimizer({"Adam": {"use_ema": True, "ema_momentum": "10%"}}, steps=200)
+    assert optimizer.ema_momentum == 1 - 1 / 20
+    with pytest.raises(InputError, match=r"Adam\.ema_momentum: 'all%'"):
+        network.make_optimizer({"Adam": {"use_ema": True, "ema_momentum": "all%"}}, steps=200)
+
+
 def test_a_list_of_percentages_too() -> None:
     schedule = {"PiecewiseConstantDecay": {"boundaries": ["50%", "75%"], "values": [1.0, 0.1, 0.01]}}
     optimizer = network.make_optimizer({"SGD": {"learning_rate": schedule, "momentum": 0.9}}, steps=100)
