@@ -93,19 +93,16 @@ def test_folds_are_averaged(job: Job) -> None:
     assert set(measured["fold"]) == {"0", "1", "2"}
 
 
-def test_a_fold_that_chose_its_epoch_is_not_averaged(job: Job) -> None:
+@pytest.mark.parametrize(
+    ("trained", "message"),
+    [({"kept_epoch": 1}, r"train\.keep: should be last"), ({"temperature": 0.9}, r"train\.calibrate: should be false")],
+)
+def test_a_fold_that_chose_by_what_it_measures_is_not_averaged(
+    job: Job, trained: dict[str, float], message: str
+) -> None:
     validation = {"images": 10, "errors": 1, "accuracy": 0.9}
     for number in range(3):
         path = job.folder / "runs" / str(number) / "metrics" / "train.json"
-        write_json(path, TRAINED | {"kept_epoch": 1, "validation": validation})
-    with pytest.raises(InputError, match=r"train\.keep: should be last"):
-        average.main(job)
-
-
-def test_a_fold_that_calibrated_is_not_averaged(job: Job) -> None:
-    validation = {"images": 10, "errors": 1, "accuracy": 0.9}
-    for number in range(3):
-        path = job.folder / "runs" / str(number) / "metrics" / "train.json"
-        write_json(path, TRAINED | {"temperature": 0.9, "validation": validation})
-    with pytest.raises(InputError, match=r"train\.calibrate: should be false"):
+        write_json(path, TRAINED | trained | {"validation": validation})
+    with pytest.raises(InputError, match=message):
         average.main(job)
