@@ -198,9 +198,9 @@ def find_ink(grey: Grey) -> tuple[Ink, bool]:
     raw = _against(_denoised(grey) if noisy else grey, ground, dark=_is_dark(grey, ground), grained=noisy)
     ink = _without_rules(raw, FAINT)
     # What fills the picture is one large digit, or a sheet on a table of one colour: then there is small ink on it.
-    if min(ink.shape) >= SMALL and (largest := _largest(ink)) > 0.4 * ink.size:
+    if min(ink.shape) >= SMALL and (largest := _largest(_pieces(ink)[2])) > 0.4 * ink.size:
         other = _find_ink_on_uneven_ground(grey)
-        if 0 < _largest(other) < largest / 4:
+        if 0 < _largest(_pieces(other)[2]) < largest / 4:
             return other, False
     return ink, ink is raw and not noisy
 
@@ -221,7 +221,7 @@ def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
     # Against the wrong ground all that lies between strokes stands out as one.
     inks = [_without_rules(_against(small, ground, dark=bool(number))) for number, ground in enumerate(grounds)]
     pieces = [_pieces(ink)[2] for ink in inks]
-    light, dark = (max((box.width * box.height for box in boxes), default=0) for boxes in pieces)
+    light, dark = map(_largest, pieces)
     if not (dark and light):
         is_dark = dark > 0
     else:
@@ -237,9 +237,9 @@ def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
     return _without_rules(_against(grey, np.asarray(ground, np.uint8), dark=is_dark))
 
 
-def _largest(ink: Ink) -> int:
-    """Return the pixels of the largest box around a piece of ink."""
-    return max((box.width * box.height for box in _pieces(ink)[2]), default=0)
+def _largest(boxes: Sequence[Box]) -> int:
+    """Return the pixels of the largest of ``boxes``, 0 where there is none."""
+    return max((box.width * box.height for box in boxes), default=0)
 
 
 def _noise(grey: Grey) -> float:
