@@ -16,6 +16,8 @@ Random = np.random.Generator
 # A digit's 28 pixels become so many, and a line of digits is so high.
 DIGIT, LINE = 90, 110
 MARGIN = 70
+# A photograph of one digit alone has so many, either way.
+SIDE = 600
 
 
 class Sheet(NamedTuple):
@@ -46,7 +48,21 @@ def write(images: Grey, rows: Sequence[int], random: Random) -> Sheet:
             left = MARGIN + place * DIGIT + int(random.integers(-2, 3))
             window = ink[top : top + side, left : left + side]
             np.maximum(window, large[: window.shape[0], : window.shape[1]], out=window)
-    return Sheet(ink, np.full((height, width, 3), 0.97, np.float32), np.full(3, 0.05, np.float32))
+    return _on_paper(ink)
+
+
+def write_one(image: Grey, part: float, random: Random) -> Sheet:
+    """Write ``image``, uint8 (28, 28), in black on white so that it fills ``part`` of the sheet, near its centre."""
+    x, y, width, height = cv2.boundingRect((image > 60).astype(np.uint8))
+    factor = part * SIDE / max(width, height)
+    corner = SIDE / 2 - factor * np.array([x + width / 2, y + height / 2]) + random.uniform(-0.05, 0.05, 2) * SIDE
+    placed = np.array([[factor, 0, corner[0]], [0, factor, corner[1]]], np.float32)
+    ink = cv2.warpAffine(image.astype(np.float32) / 255, placed, (SIDE, SIDE), flags=cv2.INTER_CUBIC)
+    return _on_paper(np.clip((cv2.GaussianBlur(ink, (0, 0), 0.4 * factor) - 0.5) * 4 + 0.5, 0, 1))
+
+
+def _on_paper(ink: NDArray[Any]) -> Sheet:
+    return Sheet(ink.astype(np.float32), np.full((*ink.shape, 3), 0.97, np.float32), np.full(3, 0.05, np.float32))
 
 
 def pen(sheet: Sheet, random: Random) -> Sheet:
@@ -176,9 +192,8 @@ THROUGH_LENS: dict[str, Callable[[Colours, Random], Colours]] = {
 HOSTILE = ("pen", "texture", "squared", "light", "perspective", "blur", "noise", "jpeg")
 
 
-def photograph(images: Grey, rows: Sequence[int], effects: Sequence[str], random: Random) -> NDArray[np.uint8]:
-    """Return a photograph, uint8 (H, W, 3), of ``images`` written in ``rows``, with some of the effects above."""
-    sheet = write(images, rows, random)
+def photograph(sheet: Sheet, effects: Sequence[str], random: Random) -> NDArray[np.uint8]:
+    """Return a photograph, uint8 (H, W, 3), of a sheet, with some of the effects above."""
     for name, draw in ON_PAPER.items():
         if name in effects:
             sheet = draw(sheet, random)

@@ -32,7 +32,7 @@ LONGEST = 1600
 # A picture nearly all of whose margin is within so many grey levels of one has that for its ground.
 EVEN = 1
 # One with no longer side may be cut out between neighbours, which lie on its margin, and its ground may then be
-# uneven by so many grey levels.
+# uneven by so many grey levels. It has one way to be seen.
 CUT_OUT, UNEVEN = 400, 12
 # Noise of no greater standard deviation, in grey levels, is none.
 QUIET = 1
@@ -43,10 +43,14 @@ class Crop(NamedTuple):
 
     box: x, y, width and height in the pixels of the picture, counted from its upper left corner
     image: uint8 (28, 28), in MNIST's format: white ink (255) on black (0)
+    ink: float32 (H, W), the strokes within the box, 0 to 1
+    cut: whether the picture's left margin may cut a neighbour that touches it, and whether the right one may
     """
 
     box: tuple[int, int, int, int]
     image: Grey
+    ink: Ink
+    cut: tuple[bool, bool]
 
 
 class Box(NamedTuple):
@@ -70,6 +74,8 @@ class Box(NamedTuple):
         return max(self.width, self.height)
 
 
+Lines = list[list[Crop]]
+
 NOTHING = Box(0, 0, 0, 0)
 # A picture with a shorter side is no photograph of paper: its only digit may fill it from margin to margin.
 SMALL = 100
@@ -79,8 +85,12 @@ FEW = 8
 FAINT = 0.5
 
 
-def find(source: Source) -> list[list[Crop]]:
-    """Find the digits of a picture: its lines from top to bottom, each from left to right; none where there is no ink.
+def find(source: Source) -> list[Lines]:
+    """Find the digits of a picture in every way that it may be seen, the likeliest first: each way has its lines from
+    top to bottom, each from left to right, and no line where there is no ink.
+
+    There are several ways to see a large picture that is no plain drawing: the ink may be dark or light, what is paler
+    than the rest may be rules, and the largest piece a shadow. What a network makes of each tells which one is right.
 
     source: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or
         floats from 0 to 1.
@@ -88,12 +98,20 @@ def find(source: Source) -> list[list[Crop]]:
     """
     grey, scale = read(source)
     if _is_noise(grey):
-        return []
-    ink, clean = find_ink(grey)
-    labels, boxes = find_pieces(ink, clean=clean)
-    groups = group(boxes)
-    lines = sort(groups, boxes)
-    return [[_crop(ink, labels, members, boxes, scale) for members in line] for line in lines]
+        return [[]]
+    inks = find_inks(grey)
+    pieces = [(ink, *find_pieces(ink, clean=clean)) for ink, clean in inks]
+    if len(inks) > 1:
+        pieces += [(ink, labels, _without_largest(boxes)) for ink, labels, boxes in pieces if boxes]
+    return [
+        [[_crop(ink, labels, members, boxes, scale) for members in line] for line in sort(group(boxes), boxes)]
+        for ink, labels, boxes in pieces
+    ]
+
+
+def _without_largest(boxes: Sequence[Box]) -> list[Box]:
+    largest = max(boxes, key=lambda box: box.size)
+    return [NOTHING if box is largest else box for box in boxes]
 
 
 def read(source: Source) -> tuple[Grey, float]:
@@ -182,9 +200,10 @@ def _is_noise(grey: Grey) -> bool:
     return steps > 3 * variance
 
 
-def find_ink(grey: Grey) -> tuple[Ink, bool]:
-    """Return how much ink each pixel has, float32 (H, W): 0 is the ground, 1 the ground's whole distance to black or,
-    where the ink is light, to white; and whether nothing but ink stands out, as in a drawing or a clean scan."""
+def find_inks(grey: Grey) -> list[tuple[Ink, bool]]:
+    """Return, for each way to see the picture, the likeliest first, how much ink each pixel has, float32 (H, W): 0 is
+    the ground, 1 the ground's whole distance to black or, where the ink is light, to white; and whether nothing but ink
+    stands out, as in a drawing or a clean scan."""
     margin = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     middle = np.uint8(np.median(margin))
     cut_out = max(grey.shape) <= CUT_OUT
@@ -192,24 +211,28 @@ def find_ink(grey: Grey) -> tuple[Ink, bool]:
     # A stroke or a rule may cross it, or neighbours lie on it.
     spread, part = max(EVEN, min(3 * noise, UNEVEN)), 0.6 if cut_out else 0.8
     if (cv2.absdiff(margin, np.full_like(margin, middle)) <= spread).mean() <= part:
-        return _find_ink_on_uneven_ground(grey), False
+        return [(ink, False) for ink in _find_inks_on_uneven_ground(grey)]
     ground = np.full_like(grey, middle)
     noisy = noise > QUIET
     raw = _against(_denoised(grey) if noisy else grey, ground, dark=_is_dark(grey, ground), grained=noisy)
     ink = _without_rules(raw, FAINT)
+    ways = [(ink, ink is raw and not noisy)]
     # What fills the picture is one large digit, or a sheet on a table of one colour: then there is small ink on it.
-    if min(ink.shape) >= SMALL and (largest := _largest(_pieces(ink)[2])) > 0.4 * ink.size:
-        other = _find_ink_on_uneven_ground(grey)
-        if 0 < _largest(_pieces(other)[2]) < largest / 4:
-            return other, False
-    return ink, ink is raw and not noisy
+    largest = _largest(_pieces(ink)[2]) / ink.size if min(ink.shape) >= SMALL else 0
+    if largest > (0.4 if cut_out else 0.2):
+        others = [(other, False) for other in _find_inks_on_uneven_ground(grey)]
+        if largest > 0.4 and 0 < _largest(_pieces(others[0][0])[2]) < largest / 4 * ink.size:
+            return others
+        ways += [] if cut_out else others
+    return ways
 
 
-def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
+def _find_inks_on_uneven_ground(grey: Grey) -> list[Ink]:
     # Uneven light, a shadow's edge, a table around the paper: the ground is what a disk wider than a stroke can reach.
     grey = _denoised(grey)
     part = min(1.0, 400 / max(grey.shape))
-    small: NDArray[Any] = cv2.resize(grey, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
+    size = [max(1, round(each * part)) for each in grey.shape[::-1]]
+    small: NDArray[Any] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     radius = max(2, round(0.1 * min(small.shape)))
     # What lies beyond the margin is more of it: a strip of a table is no stroke.
     padded = cv2.copyMakeBorder(small, *(2 * radius,) * 4, borderType=cv2.BORDER_REPLICATE)
@@ -219,8 +242,9 @@ def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
         for how in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE)
     ]
     # Against the wrong ground all that lies between strokes stands out as one.
-    inks = [_without_rules(_against(small, ground, dark=bool(number))) for number, ground in enumerate(grounds)]
-    pieces = [_pieces(ink)[2] for ink in inks]
+    pieces = [
+        _pieces(_without_rules(_against(small, ground, dark=bool(number))))[2] for number, ground in enumerate(grounds)
+    ]
     light, dark = map(_largest, pieces)
     if not (dark and light):
         is_dark = dark > 0
@@ -228,13 +252,21 @@ def _find_ink_on_uneven_ground(grey: Grey) -> Ink:
         wide = max(dark, light) > max(8 * min(dark, light), 0.6 * small.size)
         large = sum(box.size > 0.05 * max(small.shape) for boxes in pieces for box in boxes)
         is_dark = dark < light if wide else _has_dark_strokes(small, (1, 2, 4, 8, 16) if large <= FEW else (1, 2, 4))
-    ground: NDArray[Any] = grounds[is_dark]
-    if part < 1:
-        ground = cv2.resize(ground, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        # The edge of a table, drawn at two sizes, leaves no seam.
-        seam = np.ones((2 * round(1 / part) + 1,) * 2, np.uint8)
-        ground = (cv2.erode if is_dark else cv2.dilate)(ground, seam)
-    return _without_rules(_against(grey, np.asarray(ground, np.uint8), dark=is_dark))
+    inks = []
+    for dark in (is_dark, not is_dark)[: 1 if max(grey.shape) <= CUT_OUT else 2]:
+        ground: NDArray[Any] = grounds[dark]
+        if part < 1:
+            ground = cv2.resize(ground, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            # The edge of a table, drawn at two sizes, leaves no seam.
+            seam = np.ones((2 * round(1 / part) + 1,) * 2, np.uint8)
+            ground = (cv2.erode if dark else cv2.dilate)(ground, seam)
+        inks.append(_without_rules(_against(grey, np.asarray(ground, np.uint8), dark=dark)))
+    return inks + [_without_pale(ink) for ink in inks if len(inks) > 1]
+
+
+def _without_pale(ink: Ink) -> Ink:
+    threshold = _threshold(ink)
+    return np.asarray(np.clip((ink - threshold) / (1 - threshold), 0, 1), np.float32)
 
 
 def _largest(boxes: Sequence[Box]) -> int:
@@ -343,6 +375,11 @@ def find_pieces(ink: Ink, *, clean: bool) -> tuple[NDArray[np.int32], list[Box]]
     kept = strengths > 0.5 * typical
     height, width = ink.shape
     whole = np.array([box.left > 0 and box.top > 0 and box.right < width and box.bottom < height for box in boxes])
+    # A line of digits is no digit between neighbours.
+    if max(ink.shape) <= CUT_OUT and width < 2 * height:
+        middle = np.array([box.left < width / 2 < box.right for box in boxes])
+        if (kept & middle).any():
+            kept &= whole | middle
     largest = max((box.size for box, keep in zip(boxes, kept & whole, strict=True) if keep), default=0)
     if largest > 0.25 * min(ink.shape) or (kept & whole).sum() > 2:
         kept &= whole
@@ -388,16 +425,17 @@ def group(boxes: Sequence[Box]) -> list[list[int]]:
 
 
 def _belong(one: Box, other: Box, height: float) -> bool:
+    # Before all else, since nearly all pairs are far from each other.
+    width = max(one.right, other.right) - min(one.left, other.left)
+    if width > 1.7 * height or max(one.bottom, other.bottom) - min(one.top, other.top) > 1.7 * height:
+        return False
     across = min(one.right, other.right) - max(one.left, other.left)
     down = min(one.bottom, other.bottom) - max(one.top, other.top)
-    both = _union(one, other)
-    if max(both.height, both.width) > 1.7 * height:
-        return False
     part = 0.7 if min(one.height, other.height) > 0.7 * height else 0.4
     if across >= part * min(one.width, other.width) and down > -0.25 * height:
         return True
     gap, lower = -min(across, down, 0), min(one.height, other.height)
-    if both.width < 0.9 * height and lower < 0.8 * height:
+    if width < 0.9 * height and lower < 0.8 * height:
         return gap < 0.15 * height
     return gap < (0.2 if lower < 0.35 * height else 0.1) * height and lower < 0.6 * height
 
@@ -444,9 +482,67 @@ def _crop(ink: Ink, labels: NDArray[np.int32], members: Sequence[int], boxes: Se
     near[(labels[window] > 0) & (own == 0)] = 0
     strokes = ink[window] * near
     full = float(np.percentile(strokes[own > 0], 90))
-    image = to_mnist(np.minimum(strokes / full, 1))
+    strokes = np.minimum(strokes / full, 1)
+    image = to_mnist(strokes)
+    strokes = strokes[box.top - wide.top :, box.left - wide.left :][: box.height, : box.width]
     left, top, width, height = (round(each * scale) for each in (box.left, box.top, box.width, box.height))
-    return Crop((left, top, max(1, width), max(1, height)), image)
+    # What fills the whole height is cropped tightly: there the margin cuts no neighbour.
+    tight = box.top == 0 and box.bottom == ink.shape[0]
+    cut = (box.left == 0 and not tight, box.right == ink.shape[1] and not tight)
+    return Crop((left, top, max(1, width), max(1, height)), image, strokes, cut)
+
+
+def parts(crop: Crop) -> list[list[Crop]]:
+    """Return what a crop may be instead of one digit: two that touch; one without the neighbour that the margin cuts.
+
+    Which are digits a network tells: Y. LeCun et al., "Gradient-based learning applied to document recognition" (1998).
+    """
+    height, width = crop.ink.shape
+    if crop.cut == (False, False):
+        ways = [_parted(crop, 0.25, 0.75)] if width > 0.95 * height else []
+    else:
+        ways = [_parted(crop, 0.05, 0.5)[1:]] if crop.cut[0] else []
+        if crop.cut[1]:
+            ways += [_parted(each, 0.5, 0.95)[:1] for each in (crop, *(way[0] for way in ways))]
+    return [way for way in ways if all(part.image.any() for part in way)]
+
+
+def _parted(crop: Crop, low: float, high: float) -> list[Crop]:
+    """Cut a crop in two, between these parts of its width, from top to bottom where least ink is in the way."""
+    height, width = crop.ink.shape
+    first = round(low * width)
+    # A way that winds costs, too.
+    cost = crop.ink[:, first : max(first + 1, round(high * width))] + 0.02
+    for row in range(1, height):
+        before = np.pad(cost[row - 1], 1, constant_values=np.inf)
+        cost[row] += np.minimum(before[1:-1], np.minimum(before[:-2], before[2:]) + 0.01)
+    path = [int(cost[-1].argmin())]
+    for row in range(height - 2, -1, -1):
+        path.append(
+            min(range(max(0, path[-1] - 1), min(cost.shape[1], path[-1] + 2)), key=lambda each: cost[row, each])
+        )
+    left = np.arange(width) < first + np.array(path[::-1])[:, None]
+    return [
+        _trimmed(crop, np.where(left, crop.ink, 0), (crop.cut[0], False)),
+        _trimmed(crop, np.where(left, 0, crop.ink), (False, crop.cut[1])),
+    ]
+
+
+def _trimmed(crop: Crop, ink: Ink, cut: tuple[bool, bool]) -> Crop:
+    """Return what is left of a crop where it has no more than this ``ink``, an array of the same shape."""
+    rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return Crop(crop.box, np.zeros((SIDE, SIDE), np.uint8), ink, cut)
+    x, y, width, height = crop.box
+    across, down = width / ink.shape[1], height / ink.shape[0]
+    tight = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = (x + round(columns[0] * across), y + round(rows[0] * down))
+    return Crop(
+        (*box, max(1, round(tight.shape[1] * across)), max(1, round(tight.shape[0] * down))),
+        to_mnist(tight),
+        tight,
+        cut,
+    )
 
 
 def to_mnist(ink: Ink) -> Grey:

@@ -24,13 +24,18 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     **{name: (name,) for name in (*photographs.ON_PAPER, *photographs.THROUGH_LENS)},
     "together": photographs.HOSTILE,
 }
+# A digit alone fills such parts of its photograph, which has all the effects that no larger sheet is needed for.
+PARTS = (0.25, 0.5, 0.8)
+ALONE = ("pen", "texture", "light", "blur", "noise", "jpeg")
 
 
 class Photographs(Section):
-    """How many pages are photographed with each effect, and how many digits enlarged, the first of their set."""
+    """How many pages are photographed with each effect, how many digits alone, and how many enlarged, the first of
+    their set."""
 
     seed: Seed
     pages: Annotated[int, Field(ge=1, le=1000)]
+    alone: Annotated[int, Field(ge=1, le=10_000)]
     enlarged: Annotated[int, Field(ge=1, le=60_000)]
 
 
@@ -52,6 +57,14 @@ def main(job: Job) -> None:
         measured[name] = score([text for _, text in pages], read(recognizer, [picture for picture, _ in pages]))
         samples[name] = pages[0][0]
         print(f"{name}: {measured[name]['accuracy']:.2%} of {measured[name]['images']} digits read, in the right order")
+
+    for part in PARTS:
+        single = [alone(test, part, np.random.default_rng([section.seed, number])) for number in range(section.alone)]
+        texts = read(recognizer, [picture for picture, _ in single])
+        errors = sum(text != written for text, (_, written) in zip(texts, single, strict=True))
+        name = f"alone-{part:.0%}"
+        measured[name], samples[name] = metrics.accuracy(errors, len(single)), single[0][0]
+        print(f"{name}: {measured[name]['accuracy']:.2%} of {len(single)} digits that fill so much of the picture")
 
     labels, images = test.labels[: section.enlarged], test.images[: section.enlarged]
     texts = read(recognizer, (enlarge(image, number) for number, image in enumerate(images)))
@@ -90,7 +103,14 @@ def page(
     chosen = random.integers(0, len(dataset.labels), sum(rows))
     labels = iter(dataset.labels[chosen])
     text = "\n".join("".join(str(next(labels)) for _ in range(count)) for count in rows)
-    return photographs.photograph(dataset.images[chosen], rows, effects, random), text
+    return photographs.photograph(photographs.write(dataset.images[chosen], rows, random), effects, random), text
+
+
+def alone(dataset: store.Dataset, part: float, random: np.random.Generator) -> tuple[NDArray[np.uint8], str]:
+    """Photograph one digit that fills ``part`` of the picture; return the picture and the digit."""
+    chosen = int(random.integers(len(dataset.labels)))
+    sheet = photographs.write_one(dataset.images[chosen], part, random)
+    return photographs.photograph(sheet, ALONE, random), str(dataset.labels[chosen])
 
 
 def enlarge(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:

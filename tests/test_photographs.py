@@ -10,8 +10,9 @@ EFFECTS = [*photographs.ON_PAPER, *photographs.THROUGH_LENS]
 
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_an_effect_changes_the_photograph_and_the_seed_decides_how(dataset: Dataset, effect: str) -> None:
+    sheet = photographs.write(dataset.images[:5], [3, 2], np.random.default_rng(0))
     plain, one, again, other = (
-        photographs.photograph(dataset.images[:5], [3, 2], effects, np.random.default_rng(seed))
+        photographs.photograph(sheet, effects, np.random.default_rng(seed))
         for effects, seed in (([], 0), ([effect], 0), ([effect], 0), ([effect], 1))
     )
     assert one.dtype == np.uint8
@@ -22,12 +23,26 @@ def test_an_effect_changes_the_photograph_and_the_seed_decides_how(dataset: Data
 
 
 def test_digits_are_written_in_black_on_white_in_their_lines(dataset: Dataset) -> None:
-    picture = photographs.photograph(dataset.images[:5], [3, 2], [], np.random.default_rng(0)).mean(axis=2)
+    sheet = photographs.write(dataset.images[:5], [3, 2], np.random.default_rng(0))
+    picture = photographs.photograph(sheet, [], np.random.default_rng(0)).mean(axis=2)
     inked = picture < 100
     first, second = inked[: 70 + 110].any(axis=0), inked[70 + 110 :].any(axis=0)
     assert picture[0, 0] > 240
     # The third digit of the first line has none below it.
     assert np.flatnonzero(first).max() > np.flatnonzero(second).max() + 50
+
+
+@pytest.mark.parametrize("part", [0.25, 0.8])
+def test_a_digit_alone_fills_its_part_of_the_photograph(part: float) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    # Off the centre, as a box is whose centre of mass lies there.
+    image[4:24, 8:12] = 255
+    rows, columns = np.nonzero(photographs.write_one(image, part, np.random.default_rng(0)).ink > 0.5)
+    height, width = np.ptp(rows), np.ptp(columns)
+    assert height == pytest.approx(part * photographs.SIDE, rel=0.05)
+    assert height == pytest.approx(5 * width, rel=0.1)
+    for places in (rows, columns):
+        assert abs(places.mean() - photographs.SIDE / 2) < 0.06 * photographs.SIDE
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from digits import photographs, pictures
 from digits.errors import InputError
+from digits.pictures import Crop
 from digits.store import SIDE
 
 Grey = NDArray[np.uint8]
@@ -37,8 +38,13 @@ def draw(text: str, size: int = 100, thickness: int = 8) -> Grey:
     return canvas
 
 
+def find(source: pictures.Source) -> list[list[Crop]]:
+    """Return the lines of a picture in the likeliest way to see it."""
+    return pictures.find(source)[0]
+
+
 def count(source: pictures.Source) -> list[int]:
-    return [len(line) for line in pictures.find(source)]
+    return [len(line) for line in find(source)]
 
 
 def soft_blob(seed: int) -> Grey:
@@ -66,7 +72,7 @@ def test_a_figure_fills_the_box_and_its_centre_of_mass_lies_at_the_centre(seed: 
 @settings(max_examples=50)
 def test_what_is_in_mnists_format_stays_as_it_is(seed: int) -> None:
     image = soft_blob(seed)
-    ((crop,),) = pictures.find(image)
+    ((crop,),) = find(image)
     # A centre of mass half-way between two pixels may go to either.
     moved = [np.roll(crop.image, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
     assert min(np.abs(each.astype(int) - image).mean() for each in moved) < 4
@@ -74,12 +80,12 @@ def test_what_is_in_mnists_format_stays_as_it_is(seed: int) -> None:
 
 @pytest.mark.parametrize(("left", "top", "side"), [(0, 0, 280), (90, 20, 280), (30, 100, 600)])
 def test_size_and_place_make_no_difference(left: int, top: int, side: int) -> None:
-    ((reference,),) = pictures.find(draw("5"))
+    ((reference,),) = find(draw("5"))
     canvas = np.full((800, 800), 255, np.uint8)
     canvas[top : top + side, left : left + side] = cv2.resize(
         draw("5")[50:150, 50:150], (side, side), interpolation=cv2.INTER_CUBIC
     )
-    ((crop,),) = pictures.find(canvas)
+    ((crop,),) = find(canvas)
     assert np.abs(crop.image.astype(int) - reference.image).mean() < 6
     x, y, width, height = crop.box
     assert left <= x < x + width <= left + side
@@ -88,7 +94,7 @@ def test_size_and_place_make_no_difference(left: int, top: int, side: int) -> No
 
 def test_light_on_dark_is_the_same_as_dark_on_light() -> None:
     picture = draw("05")
-    for dark, light in zip(*(pictures.find(each)[0] for each in (picture, 255 - picture)), strict=True):
+    for dark, light in zip(*(find(each)[0] for each in (picture, 255 - picture)), strict=True):
         assert dark.box == light.box
         np.testing.assert_array_equal(dark.image, light.image)
 
@@ -100,7 +106,7 @@ def test_lines_are_read_from_top_to_bottom_and_left_to_right() -> None:
             for text in ("5014", "70", "411")
         ]
     )
-    lines = pictures.find(sheet)
+    lines = find(sheet)
     assert [len(line) for line in lines] == [4, 2, 3]
     for line in lines:
         assert all(one.box[0] < other.box[0] for one, other in itertools.pairwise(line))
@@ -121,7 +127,7 @@ def test_specks_are_no_digits() -> None:
 
 
 def test_a_thin_pen_is_thickened_to_mnists_strokes() -> None:
-    thin, thick = (pictures.find(draw("5", 300, thickness))[0][0].image.astype(float).sum() for thickness in (2, 30))
+    thin, thick = (find(draw("5", 300, thickness))[0][0].image.astype(float).sum() for thickness in (2, 30))
     assert thin > 0.5 * thick
 
 
@@ -145,8 +151,8 @@ def test_a_digit_is_found_however_much_of_a_photograph_it_fills(name: str, size:
     drawn = draw(name, size, thickness=round(0.12 * size))
     cut = round((0.5 - margin) * size)
     window = drawn[cut : drawn.shape[0] - cut, cut : drawn.shape[1] - cut]
-    ((found,),) = pictures.find(photographed(window, noise=4))
-    ((expected,),) = pictures.find(draw(name))
+    ((found,),) = find(photographed(window, noise=4))
+    ((expected,),) = find(draw(name))
     assert same(found.image, expected.image)
 
 
@@ -158,8 +164,8 @@ def test_a_noisy_digit_cut_out_between_neighbours_is_found_alone(name: str, size
     cut = np.clip(drawn + noise, 0, 255)[
         round(0.45 * size) : -round(0.45 * size), round(1.1 * size) : -round(1.1 * size)
     ]
-    ((found,),) = pictures.find(cut.astype(np.uint8))
-    ((expected,),) = pictures.find(draw(name))
+    ((found,),) = find(cut.astype(np.uint8))
+    ((expected,),) = find(draw(name))
     assert same(found.image, expected.image)
 
 
@@ -168,8 +174,80 @@ def test_digits_are_found_in_what_a_telephone_takes(effect: str) -> None:
     figures: NDArray[Any] = np.stack(
         [255 - cv2.resize(draw(name)[50:150, 50:150], (28, 28), interpolation=cv2.INTER_AREA) for name in "05470"]
     )
-    picture = photographs.photograph(figures, [3, 2], [effect], np.random.default_rng(0))
+    random = np.random.default_rng(0)
+    picture = photographs.photograph(photographs.write(figures, [3, 2], random), [effect], random)
     assert count(picture) == [3, 2]
+
+
+def ways(picture: Grey) -> list[list[int]]:
+    """Return how many digits each line has, in each way to see the picture."""
+    return [[len(line) for line in lines] for lines in pictures.find(picture)]
+
+
+def test_a_large_photograph_may_be_seen_in_several_ways() -> None:
+    photograph = photographed(draw("054", 300, thickness=30), noise=4)
+    assert ways(photograph)[0] == [3]
+    assert len(ways(photograph)) > 1
+    # As light ink on dark, which it is once turned round.
+    assert ways(255 - photograph)[0] == [3]
+    assert len(ways(photographed(draw("5"), noise=4))) == 1
+
+
+def test_in_one_way_paler_ink_is_none() -> None:
+    line = draw("054", 300, thickness=30)
+    pale = np.full_like(line, 255)
+    for x in range(150, 1100, 100):
+        cv2.circle(pale, (x, 300), 130, 130, 8)
+    found = ways(photographed(np.minimum(line, pale), noise=2))
+    assert found[0] != [3]
+    assert [3] in found
+
+
+def test_in_one_way_the_largest_piece_is_a_shadow() -> None:
+    line = draw("054", 300, thickness=30)
+    cv2.rectangle(line, (60, 520), (1140, 580), 60, -1)
+    found = ways(photographed(line, noise=2))
+    assert found[0] != [3]
+    assert [3] in found
+
+
+def test_a_line_of_digits_cropped_tightly_is_no_digit_between_neighbours() -> None:
+    line = draw("05475", 30, thickness=3)
+    rows, columns = (np.flatnonzero((line < 128).any(axis=axis)) for axis in (1, 0))
+    assert count(line[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]) == [5]
+
+
+def test_two_digits_that_touch_may_be_parted() -> None:
+    left, right = draw("45"), draw("45")
+    left[:, 150:] = 255
+    right[:, :150] = 255
+    ((crop,),) = find(np.minimum(np.roll(left, 25, 1), np.roll(right, -23, 1)))
+    ((one, other),) = pictures.parts(crop)
+    (first,), (second,) = (find(each)[0] for each in (left, right))
+    assert same(one.image, first.image)
+    assert same(other.image, second.image)
+    assert one.box == pytest.approx((96, 56, 58, 90), abs=4)
+    assert other.box[0] + other.box[2] == pytest.approx(crop.box[0] + crop.box[2], abs=1)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_neighbour_that_touches_may_be_cut_away(mirrored: bool) -> None:
+    line = draw("05")
+    cv2.line(line, (125, 98), (180, 98), 0, 6)
+    picture, expected = line[:, 100:], draw("5")
+    if mirrored:
+        picture, expected = (np.ascontiguousarray(each[:, ::-1]) for each in (picture, expected))
+    ((crop,),) = find(picture)
+    assert crop.cut == (not mirrored, mirrored)
+    (alone,) = (way[0] for way in pictures.parts(crop))
+    assert same(alone.image, find(expected)[0][0].image)
+    outer = picture.shape[1] - alone.box[0] if mirrored else alone.box[0] + alone.box[2]
+    assert outer == pytest.approx(125, abs=5)
+
+
+def test_a_narrow_digit_is_not_parted() -> None:
+    ((crop,),) = find(draw("1"))
+    assert pictures.parts(crop) == []
 
 
 def test_neighbours_that_intrude_are_left_out() -> None:
@@ -183,6 +261,7 @@ def test_neighbours_that_intrude_are_left_out() -> None:
         np.full((50, 50), 255, np.uint8),
         np.zeros((50, 50), np.uint8),
         np.zeros((1, 1), np.uint8),
+        np.tile(np.linspace(0, 255, 801).astype(np.uint8), (1, 1)),
         np.full((300, 300), 128, np.uint8),
         np.tile(np.linspace(0, 255, 300).astype(np.uint8), (300, 1)),
         np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8),
@@ -190,7 +269,7 @@ def test_neighbours_that_intrude_are_left_out() -> None:
     ],
 )
 def test_where_no_ink_is_nothing_is_found(picture: Grey) -> None:
-    assert pictures.find(picture) == []
+    assert find(picture) == []
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "LA"])
@@ -229,7 +308,7 @@ def test_boxes_are_in_the_pixels_of_a_large_picture() -> None:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG")
     for source in (picture, file.getvalue()):
-        assert pictures.find(source)[0][0].box == pytest.approx((1460, 1130, 1000, 1750), abs=100)
+        assert find(source)[0][0].box == pytest.approx((1460, 1130, 1000, 1750), abs=100)
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -255,15 +334,15 @@ def png(image: Image.Image) -> bytes:
 def test_what_is_no_picture_is_one_line_that_names_it(tmp_path: Path, content: bytes, message: str) -> None:
     path = write(tmp_path / "bad.png", content)
     with pytest.raises(InputError, match=rf"bad\.png: .*{message}") as caught:
-        pictures.find(path)
+        find(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.png: no such file"):
-        pictures.find(tmp_path / "none.png")
+        find(tmp_path / "none.png")
     with pytest.raises(InputError, match="a folder"):
-        pictures.find(tmp_path)
+        find(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +357,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 )
 def test_an_array_that_is_no_picture_is_refused(array: NDArray[np.generic]) -> None:
     with pytest.raises(InputError, match="the picture: an array"):
-        pictures.find(array)
+        find(array)
 
 
 def test_an_animation_is_read_by_its_first_picture() -> None:
