@@ -20,7 +20,7 @@ MODEL, LEVEL = Path("models/model.keras"), 100
 
 
 def main() -> None:
-    from digits.recognizer import Reading, Recognizer
+    from digits.recognizer import Recognizer
 
     if len(sys.argv) < 2:
         raise InputError("name a folder of pictures: python -m benchmarks.pictures FOLDER")
@@ -29,12 +29,18 @@ def main() -> None:
     for folder in map(Path, sys.argv[1:]):
         paths = list(list_pictures(folder))
         labels = [path.name[0] for path in paths]
+        for path, label in zip(paths, labels, strict=True):
+            if label not in "0123456789":
+                raise InputError(f"{path}: its name should begin with its digit")
         start = time.perf_counter()
         readings = list(recognizer.read_all(paths))
         seconds = time.perf_counter() - start
-        ours = sum(
-            isinstance(each, Reading) and each.text == label for each, label in zip(readings, labels, strict=True)
-        )
+        texts = []
+        for reading in readings:
+            if isinstance(reading, InputError):
+                raise reading
+            texts.append(reading.text)
+        ours = sum(text == label for text, label in zip(texts, labels, strict=True))
         shrunk = np.stack([np.asarray(Image.open(path).convert("L").resize((28, 28))) for path in paths])
         usual = recognizer.model.predict(np.where(shrunk < LEVEL, 255, 0).astype(np.uint8), verbose=0).argmax(axis=1)
         right = sum(str(digit) == label for digit, label in zip(usual, labels, strict=True))
