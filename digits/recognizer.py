@@ -1,6 +1,7 @@
 """A trained model that reads pictures."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -76,19 +77,20 @@ class Recognizer:
 
     def read_all(self, sources: Iterable[Source]) -> Iterator[Reading | InputError]:
         """Read pictures in batches; in place of the reading of one that is no picture stands what is wrong with it."""
-        waiting, pieces = [], 0
-        # No threads: small pictures are prepared in Python, where they would wait for each other.
-        for source in sources:
-            waiting.append(found := _find(source))
-            pieces += 1 + (0 if isinstance(found, InputError) else sum(len(line) for lines in found for line in lines))
-            if pieces >= BATCH:
-                yield from self._read_found(waiting)
-                waiting, pieces = [], 0
-        yield from self._read_found(waiting)
+        # The network reads a batch while the next one is prepared, in Python, where further threads would but wait.
+        before: Future[list[Reading | InputError]] | None = None
+        with ThreadPoolExecutor(1) as thread:
+            for batch in _find_batches(sources):
+                now = thread.submit(self._read_found, batch)
+                if before:
+                    yield from before.result()
+                before = now
+        if before:
+            yield from before.result()
 
-    def _read_found(self, found: Sequence[list[Lines] | InputError]) -> Iterator[Reading | InputError]:
+    def _read_found(self, found: Sequence[list[Lines] | InputError]) -> list[Reading | InputError]:
         readings = iter(self._read([each for each in found if not isinstance(each, InputError)]))
-        return (each if isinstance(each, InputError) else next(readings) for each in found)
+        return [each if isinstance(each, InputError) else next(readings) for each in found]
 
     def _read(self, found: Sequence[list[Lines]]) -> list[Reading]:
         crops = [crop for ways in found for lines in ways for line in lines for crop in line]
@@ -133,6 +135,17 @@ def _surest(readings: Sequence[Reading]) -> Reading:
 
 def _score(reading: Reading) -> float:
     return sum((each.probability - SURE) / (1 - SURE) for each in reading.digits)
+
+
+def _find_batches(sources: Iterable[Source]) -> Iterator[list[list[Lines] | InputError]]:
+    batch, pieces = [], 0
+    for source in sources:
+        batch.append(found := _find(source))
+        pieces += 1 + (0 if isinstance(found, InputError) else sum(len(line) for lines in found for line in lines))
+        if pieces >= BATCH:
+            yield batch
+            batch, pieces = [], 0
+    yield batch
 
 
 def _find(source: Source) -> list[Lines] | InputError:
