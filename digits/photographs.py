@@ -42,8 +42,7 @@ def write(images: Grey, rows: Sequence[int], random: Random) -> Sheet:
         for place in range(count):
             side = round(DIGIT * random.uniform(0.85, 1.05))
             large = cv2.resize(next(digits), (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32) / 255
-            # A pen leaves no grey: the soft edge of 28 pixels becomes one of 90.
-            large = np.clip((cv2.GaussianBlur(large, (0, 0), 1.2) - 0.5) * 4 + 0.5, 0, 1)
+            large = _by_pen(large, 1.2)
             top = MARGIN + number * LINE + int(random.integers(0, 8))
             left = MARGIN + place * DIGIT + int(random.integers(-2, 3))
             window = ink[top : top + side, left : left + side]
@@ -58,7 +57,12 @@ def write_one(image: Grey, part: float, random: Random) -> Sheet:
     corner = SIDE / 2 - factor * np.array([x + width / 2, y + height / 2]) + random.uniform(-0.05, 0.05, 2) * SIDE
     placed = np.array([[factor, 0, corner[0]], [0, factor, corner[1]]], np.float32)
     ink = cv2.warpAffine(image.astype(np.float32) / 255, placed, (SIDE, SIDE), flags=cv2.INTER_CUBIC)
-    return _on_paper(np.clip((cv2.GaussianBlur(ink, (0, 0), 0.4 * factor) - 0.5) * 4 + 0.5, 0, 1))
+    return _on_paper(_by_pen(ink, 0.4 * factor))
+
+
+def _by_pen(enlarged: NDArray[Any], blur: float) -> NDArray[Any]:
+    """A pen leaves no grey: the soft edge of 28 pixels becomes a hard one, once ``blur`` has taken their steps away."""
+    return np.asarray(np.clip((cv2.GaussianBlur(enlarged, (0, 0), blur) - 0.5) * 4 + 0.5, 0, 1))
 
 
 def _on_paper(ink: NDArray[Any]) -> Sheet:

@@ -223,7 +223,8 @@ def find_inks(grey: Grey) -> list[tuple[Ink, bool]]:
         others = [(other, False) for other in _find_inks_on_uneven_ground(grey)]
         if largest > 0.4 and 0 < _largest(_pieces(others[0][0])[2]) < largest / 4 * ink.size:
             return others
-        ways += [] if cut_out else others
+        if not cut_out:
+            ways += others
     return ways
 
 
@@ -261,7 +262,7 @@ def _find_inks_on_uneven_ground(grey: Grey) -> list[Ink]:
             seam = np.ones((2 * round(1 / part) + 1,) * 2, np.uint8)
             ground = (cv2.erode if dark else cv2.dilate)(ground, seam)
         inks.append(_without_rules(_against(grey, np.asarray(ground, np.uint8), dark=dark)))
-    return inks + [_without_pale(ink) for ink in inks if len(inks) > 1]
+    return inks if len(inks) == 1 else [*inks, *map(_without_pale, inks)]
 
 
 def _without_pale(ink: Ink) -> Ink:

@@ -261,7 +261,7 @@ def test_neighbours_that_intrude_are_left_out() -> None:
         np.full((50, 50), 255, np.uint8),
         np.zeros((50, 50), np.uint8),
         np.zeros((1, 1), np.uint8),
-        np.tile(np.linspace(0, 255, 801).astype(np.uint8), (1, 1)),
+        np.linspace(0, 255, 801).astype(np.uint8)[None],
         np.full((300, 300), 128, np.uint8),
         np.tile(np.linspace(0, 255, 300).astype(np.uint8), (300, 1)),
         np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8),
