@@ -33,6 +33,37 @@ NETWORK = [
 ]
 
 
+# Every key, so that no test depends on what the root's params.yaml says at the moment.
+PARAMS: dict[str, dict[str, Any]] = {
+    "download": {"dataset": "mnist", "mirrors": {}, "offline": "sample"},
+    "preprocess": {"seed": 0, "validation": 5000},
+    "augment": {
+        "seed": 0,
+        "passes": 2,
+        "rotation": 12,
+        "zoom": 0.1,
+        "shift": 0.1,
+        "shear": 10,
+        "elastic_alpha": 8,
+        "elastic_sigma": 4,
+    },
+    "train": {
+        "seed": 0,
+        "network": NETWORK,
+        "optimizer": {
+            "AdamW": {"learning_rate": {"CosineDecay": {"initial_learning_rate": 0.01, "decay_steps": "90%"}}}
+        },
+        "loss": {"CategoricalCrossentropy": {"label_smoothing": 0.05}},
+        "batch_size": 64,
+        "epochs": 3,
+        "keep": "last",
+        "calibrate": True,
+    },
+    "evaluate": {"shift": 0},
+    "plot": {"examples": 10, "mistakes": 50, "dpi": 60},
+}
+
+
 class Repository:
     """A Git and DVC repository of its own."""
 
@@ -87,12 +118,6 @@ def create(path: Path, *others: str) -> Repository:
         (path / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, path / name)
     repository = Repository(path)
-    repository.set(
-        download={"mirrors": {}, "offline": "sample"},
-        augment={"passes": 2},
-        train={"network": NETWORK, "epochs": 3, "batch_size": 64},
-        evaluate={"shift": 0},
-        plot={"dpi": 60},
-    )
+    (path / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     repository.run("git", "init", "-q", "-b", "main")
     return repository

@@ -1,19 +1,24 @@
 import copy
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from digits import params
 from digits.errors import InputError
+from tests.repository import PARAMS, ROOT
 
-ROOT = Path(__file__).parent.parent
-GOOD: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A params.yaml in which nothing is wrong."""
+    path = tmp_path / "root.yaml"
+    path.write_text(yaml.safe_dump(PARAMS))
+    return path
 
 
 def load_with(tmp_path: Path, section: str, **changes: object) -> params.Params:
-    content = copy.deepcopy(GOOD)
+    content = copy.deepcopy(PARAMS)
     content[section].update(changes)
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -21,8 +26,7 @@ def load_with(tmp_path: Path, section: str, **changes: object) -> params.Params:
 
 
 def test_the_parameters_of_the_repository_are_good() -> None:
-    loaded = params.load(ROOT / "params.yaml")
-    assert loaded.train.epochs == GOOD["train"]["epochs"]
+    params.load(ROOT / "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -66,29 +70,29 @@ def test_a_mirror_of_an_unknown_dataset_is_named(tmp_path: Path) -> None:
         load_with(tmp_path, "download", mirrors={"minst": []})
 
 
-def test_a_recipe_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
+def test_a_recipe_takes_the_place_of_what_it_names(root: Path, tmp_path: Path) -> None:
     recipes = tmp_path / "recipes.yaml"
     recipes.write_text(yaml.safe_dump({"still": {"augment": {"rotation": 0}}, "bad": {"train": 1}}))
-    loaded = params.load(ROOT / "params.yaml", f"{recipes}:still")
+    loaded = params.load(root, f"{recipes}:still")
     assert loaded.augment.rotation == 0
-    assert loaded.augment.shear == GOOD["augment"]["shear"]
-    assert loaded.train == params.load(ROOT / "params.yaml").train
+    assert loaded.augment.shear == PARAMS["augment"]["shear"]
+    assert loaded.train == params.load(root).train
     with pytest.raises(InputError, match=r"recipes\.yaml: no recipe 'other'; it has bad, still"):
-        params.load(ROOT / "params.yaml", f"{recipes}:other")
+        params.load(root, f"{recipes}:other")
     with pytest.raises(InputError, match=r"recipes\.yaml:bad: train: 1: should be a mapping"):
-        params.load(ROOT / "params.yaml", f"{recipes}:bad")
+        params.load(root, f"{recipes}:bad")
 
 
 def test_what_is_wrong_in_the_root_is_told_of_the_root(tmp_path: Path) -> None:
     root, recipes = tmp_path / "params.yaml", tmp_path / "recipes.yaml"
-    root.write_text(yaml.safe_dump({**GOOD, "plot": {**GOOD["plot"], "dpi": 1}}))
+    root.write_text(yaml.safe_dump({**PARAMS, "plot": {**PARAMS["plot"], "dpi": 1}}))
     recipes.write_text(yaml.safe_dump({"still": {"augment": {"rotation": 0}}}))
     with pytest.raises(InputError, match=r"params\.yaml: plot\.dpi: 1: "):
         params.load(root, f"{recipes}:still")
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
-    content = copy.deepcopy(GOOD)
+    content = copy.deepcopy(PARAMS)
     del content["augment"]["shear"]
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -124,7 +128,6 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("1e-05", 1e-5), ("2E+1", 20.0), ("5e0", 5.0)])
-def test_numbers_with_an_exponent_are_read_as_dvc_writes_them(tmp_path: Path, text: str, value: float) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text(encoding="utf-8").replace("rotation: 12", f"rotation: {text}"))
-    assert params.load(path).augment.rotation == value
+def test_numbers_with_an_exponent_are_read_as_dvc_writes_them(root: Path, text: str, value: float) -> None:
+    root.write_text(root.read_text(encoding="utf-8").replace("rotation: 12", f"rotation: {text}"))
+    assert params.load(root).augment.rotation == value
