@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks import processes
-from digits import params
-from digits.errors import InputError, run
-from digits.files import read_json
+from digits.core import params
+from digits.core.errors import InputError, run_main
+from digits.core.files import read_json
 
 RECIPES = Path("studies/recipes/params.yaml")
 
@@ -71,8 +71,8 @@ def measure(recipe: dict[str, Any], seed: int) -> Row:
         seeded = {**recipe, "train": {**recipe.get("train", {}), "seed": seed}}
         file.write_text(yaml.safe_dump({"seeded": seeded}), encoding="utf-8")
         options = ("--recipe", f"{file}:seeded", "--folder", folder)
-        costs = [processes.run(f"stages.{stage}", *options) for stage in ("augment", "train")]
-        processes.run("stages.evaluate", *options)
+        costs = [processes.run_module(f"stages.{stage}", *options) for stage in ("augment", "train")]
+        processes.run_module("stages.evaluate", *options)
         timing = read_json(Path(folder) / "metrics" / "timing.json", "train")
         test = read_json(Path(folder) / "metrics" / "test.json", "evaluate")
         network = params.load(recipe=f"{file}:seeded").train.network
@@ -92,7 +92,7 @@ def operations(layers: list[dict[str, dict[str, Any]]]) -> int:
     """
     import numpy as np
 
-    from digits import network
+    from digits.model import network
 
     forward = []
     for layer in network.build(layers).layers:
@@ -103,4 +103,4 @@ def operations(layers: list[dict[str, dict[str, Any]]]) -> int:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_main(main)

@@ -19,9 +19,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = os.environ[
 import cv2
 import numpy as np
 
-from digits import params, store
-from digits.augmentation import augment
-from digits.errors import run
+from digits.core import params, store
+from digits.core.errors import run_main
+from digits.data.augmentation import augment
 
 PICTURES, ROUNDS = 10_000, 7
 
@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_main(main)

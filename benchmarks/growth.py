@@ -13,9 +13,9 @@ from pathlib import Path
 import yaml
 
 from benchmarks import processes
-from digits import store
-from digits.errors import InputError, run
-from digits.files import read_json
+from digits.core import store
+from digits.core.errors import InputError, run_main
+from digits.core.files import read_json
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
                 store.save(augmented / path.name, store.Dataset(whole.name, whole.images[:count], whole.labels[:count]))
             file = Path(folder) / "recipe.yaml"
             file.write_text(yaml.safe_dump({"once": {"train": {"epochs": max(1, quarters // 4)}}}), encoding="utf-8")
-            cost = processes.run("stages.train", "--recipe", f"{file}:once", "--folder", folder)
+            cost = processes.run_module("stages.train", "--recipe", f"{file}:once", "--folder", folder)
             timing = read_json(Path(folder) / "metrics" / "timing.json", "train")
         further = 1e6 * (timing["seconds"] - seconds) / (timing["images"] - images)
         images, seconds = timing["images"], timing["seconds"]
@@ -43,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_main(main)

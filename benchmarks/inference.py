@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from digits.errors import run
+from digits.core.errors import run_main
 
 BATCH, ROUNDS = 1000, 15
 
@@ -24,8 +24,8 @@ BATCH, ROUNDS = 1000, 15
 def main() -> None:
     import tensorflow as tf
 
-    from digits import network
-    from digits.export import SUFFIXES, export, open_exported
+    from digits.model import network
+    from digits.model.export import SUFFIXES, export, open_exported
 
     model = network.load(Path(sys.argv[1] if len(sys.argv) > 1 else "models/model.keras"))
     compiled = tf.function(lambda images: model([images], training=False), reduce_retracing=True)
@@ -61,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_main(main)

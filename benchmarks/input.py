@@ -11,8 +11,8 @@ import statistics
 import time
 from pathlib import Path
 
-from digits import params
-from digits.errors import run
+from digits.core import params
+from digits.core.errors import run_main
 
 ROUNDS = 3
 
@@ -20,7 +20,7 @@ ROUNDS = 3
 def main() -> None:
     import tensorflow as tf
 
-    from digits import network, training
+    from digits.model import network, training
 
     def batches(number: int) -> tf.data.Dataset:
         return training.batches(passes, range(number, number + 1), images, section.batch_size, section.seed)
@@ -31,7 +31,7 @@ def main() -> None:
     steps = -(-images // section.batch_size)
     training.make_deterministic(section.seed)
     model = network.build(section.network)
-    network.compile(model, section.optimizer, section.loss, steps * (2 * ROUNDS + 2))
+    network.compile_model(model, section.optimizer, section.loss, steps * (2 * ROUNDS + 2))
     resident = batches(0).cache().prefetch(tf.data.AUTOTUNE)
     ratios = []
     # The first round compiles, and fills the memory.
@@ -49,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_main(main)

@@ -14,13 +14,13 @@ import numpy as np
 from PIL import Image
 
 from digits.__main__ import list_pictures
-from digits.errors import InputError, run
+from digits.core.errors import InputError, run_main
 
 MODEL, LEVEL = Path("models/model.keras"), 100
 
 
 def main() -> None:
-    from digits.recognizer import Recognizer
+    from digits.reading.recognizer import Recognizer
 
     if len(sys.argv) < 2:
         raise InputError("name a folder of pictures: python -m benchmarks.pictures FOLDER")
@@ -48,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_main(main)

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from digits.errors import InputError
+from digits.core.errors import InputError
 
 
 class Cost(NamedTuple):
@@ -17,7 +17,7 @@ class Cost(NamedTuple):
     bytes: int
 
 
-def run(*arguments: str) -> Cost:
+def run_module(*arguments: str) -> Cost:
     """Run ``python -m`` with ``arguments``. Raises InputError where it fails, with what it said."""
     start = time.perf_counter()
     process = subprocess.Popen(

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from digits.errors import InputError, run
+from digits.core.errors import InputError, run_main
 
 
 def main() -> None:
@@ -69,9 +69,9 @@ def read(pictures: Sequence[Path], model: Path, as_json: bool, show: Path | None
     paths = [path for picture in pictures for path in list_pictures(picture)]
     if show and len(paths) != 1:
         raise InputError(f"--show {show}: draws one picture, not {len(paths)}")
-    from digits import figures
-    from digits import pictures as find
-    from digits.recognizer import Recognizer
+    from digits.reading import decoding
+    from digits.reading.recognizer import Recognizer
+    from digits.report import annotated, basics
 
     failed = False
     readings = Recognizer.load(model).read_all(paths)
@@ -97,12 +97,12 @@ def read(pictures: Sequence[Path], model: Path, as_json: bool, show: Path | None
         else:
             print(f"{path}: no digit")
         if show:
-            grey, scale = find.read(path)
+            grey, scale = decoding.decode(path)
             read = [
                 (each.digit, each.probability, [side / scale for side in each.box], each.image)
                 for each in reading.digits
             ]
-            figures.save(figures.reading(grey, read), show, 150)
+            basics.save(annotated.reading(grey, read), show, 150)
     if failed:
         sys.exit(1)
 
@@ -125,14 +125,15 @@ def _json(path: Path, content: dict[str, object]) -> str:
 
 def draw(model: Path, host: str, port: int) -> None:
     """Show the page until interrupted."""
-    from digits import Recognizer, demo
+    from digits import Recognizer
+    from digits.web import page
 
-    demo.serve(Recognizer.load(model), host, port)
+    page.serve(Recognizer.load(model), host, port)
 
 
 def export(model: Path, form: str, out: Path | None) -> None:
     """Write the model in another format, and print how far its probabilities are from Keras's at the most."""
-    from digits import export, network
+    from digits.model import export, network
 
     path = out or model.with_suffix(export.SUFFIXES[form])
     difference = export.export(network.load(model), path, form)
@@ -141,7 +142,7 @@ def export(model: Path, form: str, out: Path | None) -> None:
 
 def summary(model: Path) -> None:
     """Print a line for each layer of the model, and the number of all parameters."""
-    from digits import network
+    from digits.model import network
 
     rows = network.list_layers(network.load(model))
     width = max(len(row["layer"]) for row in rows)
@@ -152,7 +153,7 @@ def summary(model: Path) -> None:
 
 def weights(model: Path) -> None:
     """Print each weight under its name and shape, a row of its last axis a line, in nine digits: float32 exactly."""
-    from digits import network
+    from digits.model import network
 
     for variable in network.load(model).weights:
         values = variable.numpy()
@@ -161,4 +162,4 @@ def weights(model: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_main(main)

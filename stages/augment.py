@@ -10,25 +10,25 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from digits import store
-from digits.augmentation import augment, is_identity
-from digits.files import replacing
-from digits.params import Augment
-from stages.job import Job, run
+from digits.core import store
+from digits.core.files import replacing
+from digits.core.job import run_stage
+from digits.core.params import Augment, Params
+from digits.data.augmentation import augment, is_identity
 
 
-def main(job: Job) -> None:
-    section, train = job.params.augment, job.processed / "train.npz"
+def main(params: Params, processed: Path, augmented: Path) -> None:
+    section, train = params.augment, processed / "train.npz"
     store.load(train, "preprocess")
     if is_identity(section):
-        with replacing(job.augmented / "00.npz") as path:
+        with replacing(augmented / "00.npz") as path:
             shutil.copyfile(train, path)
         return
     # A process a core, each with one thread. Windows allows no more than 61.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     workers = min(section.passes, os.cpu_count() or 1, 61)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        passes = pool.map(partial(write_pass, section, train, job.augmented), range(section.passes))
+        passes = pool.map(partial(write_pass, section, train, augmented), range(section.passes))
         for _ in tqdm(passes, total=section.passes, desc="augment", unit="pass"):
             pass
 
@@ -42,4 +42,4 @@ def write_pass(section: Augment, train: Path, augmented: Path, number: int) -> N
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

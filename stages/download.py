@@ -3,10 +3,12 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
-from digits import datasets
-from digits.errors import InputError
-from stages.job import Job, run
+from digits.core.errors import InputError
+from digits.core.job import run_stage
+from digits.core.params import Params
+from digits.data import datasets
 
 WARNING = """
 ################################################################################
@@ -22,8 +24,8 @@ WARNING = """
 """
 
 
-def main(job: Job) -> None:
-    section, raw = job.params.download, job.folder / "data" / "raw"
+def main(params: Params, folder: Path) -> None:
+    section, raw = params.download, folder / "data" / "raw"
     mirrors = [*filter(None, [os.environ.get("MNIST_MIRROR")]), *section.mirrors.get(section.dataset, [])]
     try:
         datasets.download(section.dataset, mirrors, raw / section.dataset)
@@ -39,4 +41,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

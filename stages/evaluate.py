@@ -1,17 +1,21 @@
 """Measure the model on the test set; nothing else reads that set."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from digits import metrics, network, store
-from digits.files import write_json, write_table
-from stages.job import Job, run
+from digits.core import store
+from digits.core.files import write_json, write_table
+from digits.core.job import run_stage
+from digits.core.params import Params
+from digits.model import metrics, network
 
 
-def main(job: Job) -> None:
-    section, plots = job.params.evaluate, job.folder / "plots"
-    test = store.load(job.processed / "test.npz", "preprocess")
-    model = network.load(job.folder / "models" / "model.keras")
+def main(params: Params, processed: Path, folder: Path) -> None:
+    section, plots = params.evaluate, folder / "plots"
+    test = store.load(processed / "test.npz", "preprocess")
+    model = network.load(folder / "models" / "model.keras")
     views = [model.predict(view, batch_size=1000, verbose=0) for view in shifted(test.images, section.shift)]
     probabilities = np.mean(views, axis=0)
 
@@ -21,10 +25,10 @@ def main(job: Job) -> None:
     # What the copies help by is told by the first view, the picture as it is.
     once = {"once": metrics.classification(test.labels, views[0])} if section.shift else {}
     write_json(
-        job.folder / "metrics" / "test.json",
+        folder / "metrics" / "test.json",
         {"dataset": test.name, **measured, **once, "accuracy_by_digit": by_digit},
     )
-    store.save(job.folder / "data" / "predictions.npz", test, probabilities=probabilities)
+    store.save(folder / "data" / "predictions.npz", test, probabilities=probabilities)
     pairs = zip(test.labels, probabilities.argmax(axis=1), strict=True)
     write_table(plots / "confusion.csv", [{"actual": actual, "predicted": predicted} for actual, predicted in pairs])
     write_table(plots / "digits.csv", digits)
@@ -46,4 +50,4 @@ def shifted(images: NDArray[np.uint8], pixels: int) -> list[NDArray[np.uint8]]:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

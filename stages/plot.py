@@ -1,8 +1,12 @@
 """Draw what the other stages have made."""
 
-from digits import figures, store
-from digits.files import read_table
-from stages.job import Job, run
+from pathlib import Path
+
+from digits.core import store
+from digits.core.files import read_table
+from digits.core.job import run_stage
+from digits.core.params import Params
+from digits.report import architecture, basics, curves, galleries, measures
 
 EPOCH = {"epoch": int, "loss": float, "accuracy": float, "val_loss": float, "val_accuracy": float}
 LAYER = {"layer": str, "output": str, "parameters": int}
@@ -10,11 +14,11 @@ DIGIT = {"digit": int, "errors": int, "accuracy": float, "accuracy_low": float, 
 BIN = {"images": int, "confidence": float, "accuracy": float}
 
 
-def main(job: Job) -> None:
-    section, data, plots = job.params.plot, job.folder / "data", job.folder / "plots"
+def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None:
+    section, data, plots = params.plot, folder / "data", folder / "plots"
     some = slice(section.examples)
-    train = store.load(job.processed / "train.npz", "preprocess")
-    augmented = store.load(job.augmented / "00.npz", "augment")
+    train = store.load(processed / "train.npz", "preprocess")
+    deformed = store.load(augmented / "00.npz", "augment")
     test = store.load(data / "predictions.npz", "evaluate")
     probabilities = store.load_arrays(data / "predictions.npz", "evaluate", "probabilities")["probabilities"]
     epochs = read_table(plots / "training.tsv", "train", EPOCH)
@@ -22,18 +26,18 @@ def main(job: Job) -> None:
     digits = read_table(plots / "digits.csv", "evaluate", DIGIT)
     bins = read_table(plots / "reliability.csv", "evaluate", BIN)
     for name, figure in {
-        "examples": figures.examples(train.images[some], train.labels[some]),
-        "augmentation": figures.augmentation(train.images[some], augmented.images[some]),
-        "network": figures.network(layers),
-        "curves": figures.curves(epochs),
-        "predictions": figures.predictions(test.images[some], test.labels[some], probabilities[some]),
-        "confusion_matrix": figures.confusion(test.labels, probabilities.argmax(axis=1)),
-        "accuracy_by_digit": figures.accuracy_by_digit(digits),
-        "reliability_diagram": figures.reliability(bins),
-        "mistakes": figures.mistakes(test.images, test.labels, probabilities, section.mistakes),
+        "examples": galleries.examples(train.images[some], train.labels[some]),
+        "augmentation": galleries.augmentation(train.images[some], deformed.images[some]),
+        "network": architecture.layers(layers),
+        "curves": curves.curves(epochs),
+        "predictions": galleries.predictions(test.images[some], test.labels[some], probabilities[some]),
+        "confusion_matrix": measures.confusion(test.labels, probabilities.argmax(axis=1)),
+        "accuracy_by_digit": measures.accuracy_by_digit(digits),
+        "reliability_diagram": measures.reliability(bins),
+        "mistakes": galleries.mistakes(test.images, test.labels, probabilities, section.mistakes),
     }.items():
-        figures.save(figure, plots / f"{name}.png", section.dpi)
+        basics.save(figure, plots / f"{name}.png", section.dpi)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -1,20 +1,24 @@
 """IDX files → train, validation and test sets."""
 
+from pathlib import Path
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from digits import datasets, store
-from digits.store import Dataset
-from stages.job import Job, run
+from digits.core import store
+from digits.core.job import run_stage
+from digits.core.params import Params
+from digits.core.store import Dataset
+from digits.data import datasets
 
 
-def main(job: Job) -> None:
-    section = job.params.preprocess
-    train, test = datasets.read(job.folder / "data" / "raw")
+def main(params: Params, folder: Path) -> None:
+    section, processed = params.preprocess, folder / "data" / "processed"
+    train, test = datasets.read(folder / "data" / "raw")
     kept, held_out = split(train, section.validation, section.seed)
-    store.save(job.processed / "train.npz", kept)
-    store.save(job.processed / "validation.npz", held_out)
-    store.save(job.processed / "test.npz", test)
+    store.save(processed / "train.npz", kept)
+    store.save(processed / "validation.npz", held_out)
+    store.save(processed / "test.npz", test)
 
 
 def split(train: Dataset, validation: int, seed: int) -> tuple[Dataset, Dataset]:
@@ -26,4 +30,4 @@ def split(train: Dataset, validation: int, seed: int) -> tuple[Dataset, Dataset]
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,23 +7,24 @@ import platform
 import sys
 from pathlib import Path
 
-from digits import metrics, network, store, training
-from digits.files import write_json, write_table
-from digits.params import Train
-from stages.job import Job, run
+from digits.core import store
+from digits.core.files import write_json, write_table
+from digits.core.job import run_stage
+from digits.core.params import Params, Train
+from digits.model import metrics, network, training
 
 
-def main(job: Job) -> None:
-    section, plots, measured = job.params.train, job.folder / "plots", job.folder / "metrics"
-    held_out = job.processed / "validation.npz"
+def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None:
+    section, plots, measured = params.train, folder / "plots", folder / "metrics"
+    held_out = processed / "validation.npz"
     validation = store.load(held_out, "preprocess")
-    passes = sorted(job.augmented.glob("*.npz")) or [job.augmented / "00.npz"]
+    passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
     images = training.count_images(passes)
 
     training.make_deterministic(section.seed)
     model = network.build(section.network)
     steps = section.epochs * -(-images // section.batch_size)
-    network.compile(model, section.optimizer, section.loss, steps)
+    network.compile_model(model, section.optimizer, section.loss, steps)
     if section.calibrate:
         network.readout(model)  # Not after hours of training.
     write_table(plots / "layers.csv", network.list_layers(model))
@@ -75,7 +76,7 @@ def main(job: Job) -> None:
             "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         },
     )
-    network.save(model, job.folder / "models" / "model.keras")
+    network.save(model, folder / "models" / "model.keras")
     checkpoint.unlink(missing_ok=True)
 
 
@@ -85,9 +86,8 @@ def checkpoint_path(section: Train, inputs: list[Path]) -> Path:
     DVC deletes the outputs of a stage before it runs, hence a folder that DVC does not know; it is in the
     repository from which a queued experiment, which runs in a temporary copy, was started.
     """
-    modules = [getattr(module, "__file__", None) for module in sys.modules.values()]
-    here = Path(__file__).parent.parent
-    code = sorted(Path(file) for file in modules if file and Path(file).parent.parent == here)
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("digits", "stages", "__main__")]
+    code = sorted(Path(file) for file in (getattr(module, "__file__", None) for module in modules) if file)
     key = hashlib.sha256(json.dumps([section.model_dump(), *training.VERSIONS]).encode())
     for path in [*code, *inputs]:
         key.update(hashlib.sha256(path.read_bytes()).digest())
@@ -95,4 +95,4 @@ def checkpoint_path(section: Train, inputs: list[Path]) -> Path:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -13,7 +13,6 @@ import yaml
 ROOT = Path(__file__).parent.parent
 PROJECT = [
     ".dvcignore",
-    ".dvc/plots",
     ".dvc/config",
     ".dvc/.gitignore",
     ".gitignore",
@@ -115,6 +114,8 @@ def create(path: Path, *others: str) -> Repository:
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     for name in listed:
+        if not (ROOT / name).is_file():
+            continue
         (path / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, path / name)
     repository = Repository(path)

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from digits import __main__ as command_line
-from digits import network
-from digits.errors import InputError
-from tests.test_pictures import draw
+from digits.core.errors import InputError
+from digits.model import network
+from tests.reading.test_finding import draw
 
 LAYERS: list[network.Spec] = [
     {"Conv2D": {"filters": 2, "kernel_size": 3}},

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, files, parameters, labelled images, and stages as programs."""

@@ -1,0 +1,89 @@
+"""Files that are either whole or not there."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from digits.core.errors import InputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, which takes the name ``path`` when the block ends without an exception.
+
+    A process killed within the block leaves ``path`` as it was; the ``.partial`` file is overwritten next time.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 with ``\\n`` line ends on every system, so that its hash is the same everywhere."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` as indented JSON."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: Path, stage: str, *keys: str) -> dict[str, Any]:
+    """Read what ``write_json`` wrote in ``stage``. Raises InputError where it is missing, damaged or lacks a key."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {again(stage)}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no JSON ({error}); {again(stage)}") from None
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise InputError(f"{path}: lacks {', '.join(missing)}; {again(stage)}")
+    return dict(content)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``rows``, at least one, under their keys as .csv or, where the path says so, as .tsv."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=_delimiter(path), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_table(path: Path, stage: str, columns: Mapping[str, Callable[[str], Any]]) -> list[dict[str, Any]]:
+    """Read ``columns``, each through its type, of what ``write_table`` wrote in ``stage``.
+
+    Raises InputError where the file is missing, holds no row, or lacks a column or a value.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                {column: kind(row[column]) for column, kind in columns.items()}
+                for row in csv.DictReader(file, delimiter=_delimiter(path))
+            ]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {again(stage)}") from None
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(f"{path}: no table with the columns {', '.join(columns)} ({error}); {again(stage)}") from None
+    if not rows:
+        raise InputError(f"{path}: empty; {again(stage)}")
+    return rows
+
+
+def _delimiter(path: Path) -> str:
+    return "\t" if path.suffix == ".tsv" else ","
+
+
+def again(stage: str) -> str:
+    """Return what to do where an output of ``stage`` is missing or damaged."""
+    return f"make it anew: dvc repro --force {stage}"

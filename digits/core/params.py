@@ -1,0 +1,160 @@
+"""The sections of params.yaml, checked as a whole before a stage computes anything."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from digits.core.errors import InputError
+
+T = TypeVar("T")
+DatasetName = Literal["mnist", "fashion-mnist", "kmnist"]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# A name of Keras's with its arguments, such as {Dense: {units: 10}}.
+KerasObject = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
+
+
+class Section(BaseModel):
+    """Keys with their types and ranges; params.yaml has all of them and no other."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Download(Section):
+    dataset: DatasetName
+    mirrors: dict[DatasetName, list[str]]
+    offline: Literal["sample", "fail"]
+
+
+class Preprocess(Section):
+    seed: Seed
+    validation: Annotated[int, Field(ge=200, le=59_000)]
+
+
+class Augment(Section):
+    seed: Seed
+    passes: Annotated[int, Field(ge=1, le=100)]
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    zoom: Annotated[float, Field(ge=0, lt=1)]
+    shift: Annotated[float, Field(ge=0, lt=1)]
+    shear: Annotated[float, Field(ge=0, lt=90)]
+    elastic_alpha: Annotated[float, Field(ge=0, le=1000)]
+    elastic_sigma: Annotated[float, Field(gt=0, le=28)]
+
+
+class Train(Section):
+    seed: Seed
+    network: Annotated[list[KerasObject], Field(min_length=1)]
+    optimizer: KerasObject
+    loss: KerasObject
+    batch_size: Annotated[int, Field(ge=1, le=60_000)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    keep: Literal["last", "best"]
+    calibrate: bool
+
+
+class Evaluate(Section):
+    shift: Annotated[int, Field(ge=0, le=14)]
+
+
+class Plot(Section):
+    examples: Annotated[int, Field(ge=1, le=20)]
+    mistakes: Annotated[int, Field(ge=1, le=200)]
+    dpi: Annotated[int, Field(ge=50, le=300)]
+
+
+class Params(Section):
+    """All sections. A study that has one more of its own extends it."""
+
+    download: Download
+    preprocess: Preprocess
+    augment: Augment
+    train: Train
+    evaluate: Evaluate
+    plot: Plot
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes 1e-3 for a number, as DVC does, which writes it so in ``dvc exp run -S``; for PyYAML it is a text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def load(path: Path = Path("params.yaml"), recipe: str | None = None, schema: type[Params] = Params) -> Params:
+    """Read and check every section of ``path``, with what ``recipe``, as in recipes.yaml:name, has in place of it.
+
+    Raises InputError, one line that names the key, its value and what is allowed.
+    """
+    content = read(path)
+    if recipe is not None:
+        file, colon, name = recipe.rpartition(":")
+        if not colon:
+            raise InputError(f"recipe {recipe!r}: should be FILE:NAME")
+        recipes = read(Path(file))
+        if not isinstance(recipes, dict) or not isinstance(recipes.get(name), dict):
+            known = ", ".join(map(str, recipes)) if isinstance(recipes, dict) else "none"
+            raise InputError(f"{file}: no recipe {name!r}; it has {known}")
+        check(content, path, Params)
+        content, path = _merged(content, recipes[name]), Path(recipe)
+    return check(content, path, schema)
+
+
+def load_recipes(file: Path) -> dict[str, Params]:
+    """Read every recipe of ``file``, as ``load`` does one. Raises InputError as it does."""
+    return {name: load(recipe=f"{file}:{name}") for name in check(read(file), file, dict[str, dict[str, Any]])}
+
+
+def read(path: Path) -> Any:
+    """Return what a YAML file says. Raises InputError where it cannot be read, or says what JSON could not."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        json.dumps(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); run from the top of the repository") from None
+    # What YAML can say and JSON cannot, such as dates, or a mapping within itself, is no parameter either.
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: no YAML of plain values: {' '.join(str(error).split())}") from None
+    return content
+
+
+def check(content: Any, path: Path, schema: type[T]) -> T:
+    """Return ``content``, which was read from ``path``, as the type ``schema``.
+
+    Raises InputError, one line that names the key, its value and what is allowed.
+    """
+    try:
+        # By way of JSON, since a strict section within another one takes no dictionary from Python.
+        return TypeAdapter(schema).validate_json(json.dumps(content))
+    except ValidationError as error:
+        raise InputError("; ".join(f"{path}: {_line(details)}" for details in error.errors())) from None
+
+
+def _merged(content: Any, recipe: dict[str, Any]) -> Any:
+    if not isinstance(content, dict):
+        return content
+    both = {
+        section: {**content[section], **keys}
+        if isinstance(content.get(section), dict) and isinstance(keys, dict)
+        else keys
+        for section, keys in recipe.items()
+    }
+    return {**content, **both}
+
+
+def _line(details: Any) -> str:
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"]).lstrip(".")
+    match details["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key; remove it or correct its spelling"
+        case "missing":
+            return f"{key}: missing key; add it"
+    got = repr(details["input"])
+    message = details["msg"].replace("Input should", "should")
+    message = message.replace("an object", "a mapping").replace("a valid array", "a list")
+    return f"{key or 'the whole file'}: {got if len(got) < 80 else got[:77] + '...'}: {message}"

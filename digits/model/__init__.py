@@ -1,0 +1,1 @@
+"""Networks: building, training, measuring and exporting them."""

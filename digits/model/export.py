@@ -1,0 +1,102 @@
+"""A model in the formats of other runtimes, each checked by running it."""
+
+import contextlib
+import io
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.core.errors import InputError
+from digits.core.files import replacing
+from digits.core.store import SIDE
+from digits.model.backend import keras, tf
+
+Images = NDArray[np.uint8]
+Run = Callable[[Images], NDArray[np.float32]]
+
+# The largest difference between a probability of the model and of what was exported.
+TOLERANCE = 1e-4
+
+
+def export(model: keras.Model, path: Path, form: str) -> float:
+    """Write ``model`` as ``onnx``, ``tflite`` or ``saved_model`` (a folder) and return how far its probabilities are
+    from those of the written file at the most, on random pictures.
+
+    The written one takes uint8 (N, 28, 28) and gives float32 (N, 10), as ``model`` does; tflite takes one picture at a
+    time. Raises InputError, and writes nothing, where the two differ by more than 1e-4, or a package is missing.
+    """
+    if path.exists() and (path.is_dir() or form == "saved_model"):
+        raise InputError(f"{path}: is there already; remove it or name another")
+    images = np.random.default_rng(0).integers(0, 256, (100, SIDE, SIDE), dtype=np.uint8)
+    expected = model.predict(images, verbose=0)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # Keras's own, on the list that its only input is in.
+        warnings.simplefilter("ignore")
+        written = Path(folder) / f"model{SUFFIXES[form]}"
+        options: dict[str, Any] = {"format": "tf_saved_model" if form == "saved_model" else form, "verbose": False}
+        if form == "tflite":
+            written.write_bytes(_tflite(model))
+        else:
+            try:
+                signature = [keras.InputSpec(shape=(None, SIDE, SIDE), dtype="uint8")]
+                model.export(written, input_signature=signature, **options)
+            except ImportError as error:
+                raise InputError(f"{form} needs {error.name}: pip install -r requirements-export.txt") from None
+        difference = float(np.abs(open_exported(written, form)(images) - expected).max())
+        if not difference <= TOLERANCE:
+            raise InputError(f"{path}: the probabilities differ by {difference:.2g}, more than {TOLERANCE:.0e}")
+        if form == "saved_model":
+            shutil.copytree(written, path)
+        else:
+            with replacing(path) as partial:
+                shutil.copyfile(written, partial)
+    return difference
+
+
+SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "saved_model": ""}
+
+
+def _tflite(model: keras.Model) -> bytes:
+    # It prints each of its steps.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+
+
+def open_exported(path: Path, form: str, threads: int | None = None) -> Run:
+    """Return a function of pictures, uint8 (N, 28, 28), to their probabilities, that runs the exported file."""
+    if form == "saved_model":
+        loaded = tf.saved_model.load(str(path))
+        return lambda images: loaded.serve(tf.constant(images)).numpy()
+    if form == "onnx":
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise InputError(f"{form} needs {error.name}: pip install -r requirements-export.txt") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return lambda images: session.run(None, {name: images})[0]
+    with warnings.catch_warnings():
+        # TensorFlow's own interpreter is to move to a package of its own.
+        warnings.simplefilter("ignore", UserWarning)
+        interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
+
+    interpreter.allocate_tensors()
+    (given,), (taken,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def infer(images: Images) -> NDArray[np.float32]:
+        rows = []
+        for image in images:
+            interpreter.set_tensor(given["index"], image[np.newaxis])
+            interpreter.invoke()
+            rows.append(interpreter.get_tensor(taken["index"])[0])
+        return np.stack(rows)
+
+    return infer

@@ -1,0 +1,230 @@
+"""Keras's own vocabulary, written as YAML, made into Keras objects."""
+
+import difflib
+import inspect
+import json
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from digits.core.errors import InputError
+from digits.core.files import again, replacing
+from digits.core.store import CLASSES, SIDE
+from digits.model.backend import keras
+
+Spec = Mapping[str, Mapping[str, Any]]
+
+
+def build(layers: Sequence[Spec]) -> keras.Model:
+    """Make a model of ``layers``: uint8 (N, 28, 28) in, the probabilities float32 (N, 10) out.
+
+    Scaling to 0...1 is its first layer, so that nobody who uses it can scale otherwise.
+    Raises InputError for an unknown layer or argument, or where the probabilities do not come out.
+    """
+    inputs = keras.Input((SIDE, SIDE), dtype="uint8")
+    outputs = keras.layers.Rescaling(1 / 255)(inputs)
+    outputs = keras.layers.Reshape((SIDE, SIDE, 1))(outputs)
+    for number, spec in enumerate(layers):
+        key = f"train.network[{number}]"
+        layer = _make(keras.layers, keras.Layer, spec, key)
+        with _told(f"{key}: {next(iter(spec))} does not fit"):
+            outputs = layer(outputs)
+    with _told("train.network"):
+        model = keras.Model(inputs, outputs)
+        probabilities = keras.ops.convert_to_numpy(model(np.zeros((1, SIDE, SIDE), np.uint8), training=False))
+    whole = probabilities.shape == (1, CLASSES) and np.isclose(probabilities.sum(), 1, atol=1e-3)
+    if not whole or (probabilities < 0).any():
+        raise InputError(
+            f"train.network: its output {outputs.shape} is not {CLASSES} probabilities; "
+            "let it end with Dense: {units: 10, activation: softmax}"
+        )
+    return model
+
+
+def compile_model(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -> None:
+    """Compile ``model`` with the optimiser and the loss of params.yaml for so many ``steps`` of training.
+
+    Raises InputError for an unknown name or argument, or where a first step, taken by a copy of the model, fails.
+    """
+    copy = keras.models.clone_model(model)
+    for each, eagerly in ((copy, True), (model, False)):
+        with _told("train.optimizer or train.loss"):
+            each.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)
+    with _told("train.optimizer or train.loss: a first step fails"):
+        copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), np.eye(CLASSES, dtype=np.float32)[:2])
+
+
+def readout(model: keras.Model) -> keras.layers.Dense:
+    """Return the layer that gives the probabilities. Raises InputError where it is no dense one with softmax."""
+    last = model.layers[-1]
+    if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
+        raise InputError(
+            "train.calibrate: the network should end with Dense: {units: 10, activation: softmax}; "
+            "change that or set calibrate to false"
+        )
+    return last
+
+
+def calibrate(model: keras.Model, temperature: float) -> None:
+    """Divide the logits of ``model``, whose last layer is dense, by ``temperature``; what it reads stays the same.
+
+    Within its weights, so that whoever uses the model or exports it has the calibrated probabilities.
+    """
+    for variable in readout(model).weights:
+        variable.assign(variable / temperature)
+
+
+def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
+    """Make the optimiser ``spec``; a percentage within its learning-rate schedule is a part of ``steps``, and as its
+    ``ema_momentum`` as well: the mean then reaches over so many steps.
+
+    Raises InputError for an unknown name or argument.
+    """
+    ((name, arguments),) = spec.items()
+    key = "train.optimizer"
+    rate = arguments.get("learning_rate")
+    if isinstance(rate, dict):
+        if len(rate) != 1 or not isinstance(next(iter(rate.values())), dict):
+            raise InputError(f"{key}.{name}.learning_rate: should be a number or one schedule, not {rate}")
+        ((schedule, options),) = rate.items()
+        where = f"{key}.{name}.learning_rate"
+        options = {
+            option: _steps(value, steps, f"{where}.{schedule}.{option}")
+            if option.endswith("steps") or option == "boundaries"
+            else value
+            for option, value in options.items()
+        }
+        schedules = keras.optimizers.schedules
+        rate = _make(schedules, schedules.LearningRateSchedule, {schedule: options}, where)
+        arguments = {**arguments, "learning_rate": rate}
+    if isinstance(momentum := arguments.get("ema_momentum"), str):
+        span = _steps(momentum, steps, f"{key}.{name}.ema_momentum")
+        if isinstance(span, int):
+            arguments = {**arguments, "ema_momentum": 1 - 1 / span}
+    return _make(keras.optimizers, keras.optimizers.Optimizer, {name: arguments}, key)
+
+
+def _steps(value: Any, steps: int, key: str) -> Any:
+    if isinstance(value, list):
+        return [_steps(part, steps, key) for part in value]
+    if not isinstance(value, str) or not value.endswith("%"):
+        return value
+    try:
+        part = float(value[:-1]) / 100
+    except ValueError:
+        part = -1
+    if not 0 <= part <= 1:
+        raise InputError(f"{key}: {value!r}: should be a number of steps, or 0% to 100% of them")
+    return max(1, round(part * steps))
+
+
+def make_loss(spec: Spec) -> keras.losses.Loss:
+    """Make the loss ``spec``, which compares (N, 10) probabilities with one-hot labels.
+
+    Raises InputError for an unknown name or argument.
+    """
+    return _make(keras.losses, keras.losses.Loss, spec, "train.loss")
+
+
+def _make(module: ModuleType, base: type, spec: Spec, key: str) -> Any:
+    ((name, arguments),) = spec.items()
+    classes = {
+        known: member for known, member in vars(module).items() if inspect.isclass(member) and issubclass(member, base)
+    }
+    if name not in classes:
+        raise InputError(f"{key}: Keras has no {base.__name__} {name!r}{_hint(name, classes)}")
+    try:
+        return classes[name](**arguments)
+    except Exception as error:
+        accepted = {
+            parameter
+            for each in classes[name].__mro__
+            if "__init__" in vars(each)
+            for parameter in inspect.signature(vars(each)["__init__"]).parameters
+        }
+        for argument in arguments:
+            if argument not in accepted:
+                raise InputError(f"{key}: {name} has no argument {argument!r}{_hint(argument, accepted)}") from None
+        raise InputError(f"{key}: {name}: {_reason(error)}") from None
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), lower, n=1)
+    return f"; did you mean {lower[near[0]]}?" if near else ""
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn what Keras says of a wrong argument, in whatever exception, into one line that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{what}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Return the line that says why: Keras puts one before it that names its own method, and colours both."""
+    lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
+    told = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
+    return told[0] if told else type(error).__name__
+
+
+def list_layers(model: keras.Model) -> list[dict[str, Any]]:
+    """Return a row for each layer of ``model``: its class, its output's shape, its number of parameters."""
+    return [
+        {
+            "layer": type(layer).__name__,
+            "output": ", ".join("×".join(map(str, each.shape[1:])) for each in keras.tree.flatten(layer.output)),
+            "parameters": layer.count_params(),
+        }
+        for layer in model.layers
+    ]
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write ``model``, without its optimiser, as a .keras archive.
+
+    The same model gives the same bytes: without the dates and the memory addresses that Keras puts in.
+    """
+    # Keras numbers the models of a process: with a name of its own the bytes stay the same.
+    bare = keras.Model(model.inputs, model.outputs, name="digits")
+    numbers: dict[bytes, bytes] = {}
+
+    def number(address: re.Match[bytes]) -> bytes:
+        return numbers.setdefault(address[0], str(len(numbers)).encode())
+
+    with tempfile.TemporaryDirectory() as folder, replacing(path) as partial:
+        dated = Path(folder) / "model.keras"
+        bare.save(dated)
+        with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
+            for name in sorted(source.namelist()):
+                content = source.read(name)
+                if name == "metadata.json":
+                    content = json.dumps({**json.loads(content), "date_saved": "1980-01-01"}).encode()
+                if name == "config.json":
+                    content = re.sub(rb'(?<="shared_object_id": )\d+', number, content)
+                target.writestr(zipfile.ZipInfo(name), content)
+
+
+def load(path: Path) -> keras.Model:
+    """Read a model that ``save`` wrote. Raises InputError where the file is missing, damaged or no such model."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file; make it: dvc repro train")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+        shapes = model.input_shape, model.output_shape
+    except Exception as error:  # Keras raises whatever the damage leads to, from KeyError to BadZipFile.
+        raise InputError(f"{path}: no Keras model ({_reason(error)}); {again('train')}") from None
+    if shapes != ((None, SIDE, SIDE), (None, CLASSES)):
+        raise InputError(f"{path}: a model from {shapes[0]} to {shapes[1]}, not from 28x28 to 10; {again('train')}")
+    return model

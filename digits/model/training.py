@@ -1,0 +1,194 @@
+"""The training loop: order, schedule, checkpoint, resume."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.core import store
+from digits.core.errors import InputError
+from digits.core.files import again, replacing, write_table
+from digits.core.store import CLASSES, SIDE, Dataset
+from digits.model.backend import keras, tf
+
+# Other versions round differently.
+VERSIONS = (keras.__version__, tf.__version__)
+COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+Row = dict[str, float]
+
+
+def make_deterministic(seed: int) -> None:
+    """Let every following operation of this process give the same bits for the same ``seed``."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def count_images(passes: Sequence[Path]) -> int:
+    """Return how many pictures each of ``passes`` has.
+
+    Raises InputError where one is damaged or has another number, which would otherwise come to light an epoch later.
+    """
+    counts = [len(store.load(path, "augment").labels) for path in passes]
+    for path, count in zip(passes, counts, strict=True):
+        if count != counts[0]:
+            raise InputError(f"{path}: {count} pictures, not {counts[0]} as in {passes[0]}; {again('augment')}")
+    return counts[0]
+
+
+def train(
+    model: keras.Model,
+    passes: Sequence[Path],
+    validation: Dataset,
+    *,
+    images: int,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    keep: str,
+    curves: Path,
+    checkpoint: Path,
+) -> list[Row]:
+    """Train the compiled ``model`` in place and return the epochs' losses, accuracies and seconds.
+
+    Epoch e, counted from 0, goes through ``passes[e % len(passes)]``, .npz files of ``images`` pictures, in an order
+    drawn from (seed, e). ``curves`` is a .tsv rewritten after each epoch. So is ``checkpoint``; where it exists,
+    training goes on from it, and ends with the same bits as if it had never stopped. The weights kept are those of the
+    ``last`` epoch, or of the ``best``: the most accurate one on ``validation``, of equals the one with the lower loss.
+
+    Raises InputError where the loss is no longer a number, or where ``best`` is asked of an optimiser with ``use_ema``.
+    """
+    if keep == "best" and model.optimizer.use_ema:
+        raise InputError(
+            "train.keep: should be last: the optimizer's use_ema gives its mean of the weights after the last epoch"
+        )
+    model.optimizer.build(model.trainable_variables)
+    state = _State(model, epochs, keep, curves, checkpoint)
+    first = state.restore()
+    model.fit(
+        batches(passes, range(first, epochs), images, batch_size, seed),
+        steps_per_epoch=-(-images // batch_size),
+        initial_epoch=first,
+        epochs=epochs,
+        validation_data=(validation.images, one_hot(validation.labels)),
+        validation_batch_size=1000,
+        shuffle=False,
+        callbacks=[state],
+        # A bar for people, a line an epoch for logs.
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    if keep == "best":
+        _assign(model.variables, state.best)
+    return state.rows
+
+
+def kept_row(rows: Sequence[Row], keep: str) -> Row:
+    """Return the row of the epoch whose weights are kept."""
+    return rows[-1] if keep == "last" else max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+
+
+def one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (N, 10)."""
+    return np.eye(CLASSES, dtype=np.float32)[labels]
+
+
+def batches(passes: Sequence[Path], epochs: range, images: int, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Return the batches of ``epochs`` of ``train``, one after another: pictures uint8 (N, 28, 28) and labels float32
+    (N, 10)."""
+
+    def load(epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        dataset = store.load(passes[epoch % len(passes)], "augment")
+        order = np.random.default_rng([seed, epoch]).permutation(images)
+        return dataset.images[order], one_hot(dataset.labels[order])
+
+    def load_epoch(epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pictures, labels = tf.numpy_function(load, [epoch], (tf.uint8, tf.float32), stateful=False)
+        return tf.ensure_shape(pictures, (images, SIDE, SIDE)), tf.ensure_shape(labels, (images, CLASSES))
+
+    def split(pictures: tf.Tensor, labels: tf.Tensor) -> tf.data.Dataset:
+        # A slice a batch: to cut the tensors into single pictures and batch those again would cost a core's time.
+        starts = tf.data.Dataset.range(0, images, batch_size)
+        return starts.map(lambda start: (pictures[start : start + batch_size], labels[start : start + batch_size]))
+
+    # The next epoch's pictures are read while this one trains.
+    loaded = tf.data.Dataset.range(epochs.start, epochs.stop).map(load_epoch).prefetch(1)
+    return loaded.flat_map(split).prefetch(4)
+
+
+class _State(keras.callbacks.Callback):  # type: ignore[misc]
+    """What a training has reached: all that its next epoch depends on, in one file.
+
+    keras.callbacks.BackupAndRestore leaves out the history and the best weights. The random state of layers such as
+    Dropout is among the model's variables.
+    """
+
+    def __init__(self, model: keras.Model, epochs: int, keep: str, curves: Path, checkpoint: Path) -> None:
+        super().__init__()
+        self.network = model
+        self.epochs, self.keep, self.curves, self.checkpoint = epochs, keep, curves, checkpoint
+        self.rows: list[Row] = []
+        self.best: list[NDArray[Any]] = []
+        self.begun = 0.0
+
+    def restore(self) -> int:
+        """Take up the checkpoint, if there is one, and return the number of finished epochs."""
+        if not self.checkpoint.exists():
+            return 0
+        try:
+            with np.load(self.checkpoint, allow_pickle=False) as archive:
+                rows = json.loads(str(archive["rows"]))
+                weights, slots, best = (
+                    [archive[f"{group}{number}"] for number in range(int(archive[group]))]
+                    for group in ("weights", "slots", "best")
+                )
+        except Exception as error:  # A power cut may leave anything.
+            print(f"warning: {self.checkpoint}: damaged ({error}); starting from the first epoch", file=sys.stderr)
+            return 0
+        self.rows, self.best = rows, best
+        # DVC has deleted the curves, and perhaps no epoch is left to write them again.
+        self._draw()
+        _assign(self.network.variables, weights)
+        _assign(self.network.optimizer.variables, slots)
+        print(f"going on after epoch {len(self.rows)} of {self.epochs}")
+        return len(self.rows)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.begun = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        if not np.isfinite(logs["loss"]):
+            raise InputError(f"train.optimizer: the loss is {logs['loss']} in epoch {epoch + 1}; slow it down")
+        seconds = time.perf_counter() - self.begun
+        self.rows.append(
+            {"epoch": epoch + 1, **{column: float(logs[column]) for column in COLUMNS[1:]}, "seconds": seconds}
+        )
+        if self.keep == "best" and kept_row(self.rows, "best") is self.rows[-1]:
+            self.best = [variable.numpy() for variable in self.network.variables]
+        self._save()
+        self._draw()
+
+    def _draw(self) -> None:
+        write_table(self.curves, [{column: row[column] for column in COLUMNS} for row in self.rows])
+
+    def _save(self) -> None:
+        groups = {
+            "weights": [variable.numpy() for variable in self.network.variables],
+            "slots": [variable.numpy() for variable in self.network.optimizer.variables],
+            "best": self.best,
+        }
+        arrays = {
+            f"{group}{number}": array for group, members in groups.items() for number, array in enumerate(members)
+        }
+        counts = {group: np.array(len(members)) for group, members in groups.items()}
+        with replacing(self.checkpoint) as partial, partial.open("wb") as file:
+            np.savez(file, rows=np.array(json.dumps(self.rows)), allow_pickle=False, **arrays, **counts)
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,1 @@
+"""An image, drawn, scanned or photographed, into digits."""

@@ -1,0 +1,58 @@
+"""Average the probabilities of an ensemble's members, which evaluate has written: of the root's model and of others."""
+
+from pathlib import Path
+
+import numpy as np
+
+from digits.core import store
+from digits.core.errors import InputError
+from digits.core.files import write_json, write_table
+from digits.core.job import run_stage
+from digits.core.params import Params
+from digits.model import metrics
+from digits.report import basics
+from studies.ensemble.stages import growth
+
+
+def main(params: Params, recipes: dict[str, Params], folder: Path) -> None:
+    if not recipes:
+        raise InputError(f"{folder}/params.yaml: no members besides the root's model; add at least one")
+    folders = {"default": Path(), **{name: folder / "runs" / name for name in recipes}}
+    read = {name: run / "data" / "predictions.npz" for name, run in folders.items()}
+    names = list(read)
+    tests = [store.load(path, "evaluate") for path in read.values()]
+    for path, test in zip(read.values(), tests, strict=True):
+        if not np.array_equal(test.images, tests[0].images):
+            raise InputError(f"{path}: not of the same pictures as {read[names[0]]}; evaluate both anew")
+    labels, dataset = tests[0].labels, tests[0].name
+    probabilities = [store.load_arrays(path, "evaluate", "probabilities")["probabilities"] for path in read.values()]
+
+    members = {name: metrics.classification(labels, each) for name, each in zip(names, probabilities, strict=True)}
+    accuracies = [member["accuracy"] for member in members.values()]
+    together = metrics.classification(labels, np.mean(probabilities, axis=0))
+    mean, deviation = metrics.spread(accuracies)
+    write_json(
+        folder / "metrics.json",
+        {
+            "dataset": dataset,
+            "members": len(names),
+            "accuracy_mean": mean,
+            "accuracy_deviation": deviation,
+            "together": together,
+            "member": members,
+        },
+    )
+    rows = growth.growth(labels, probabilities)
+    write_table(folder / "growth.tsv", rows)
+    basics.save(growth.figure(rows, len(labels)), folder / "growth.png", params.plot.dpi)
+    for name, member in members.items():
+        print(f"{name}: {member['errors']} errors, accuracy {member['accuracy']:.2%}")
+    print(
+        f"{dataset}: members {mean:.2%} ± {deviation:.2%} (mean and standard deviation), together "
+        f"{together['errors']} errors in {together['images']} test pictures, accuracy {together['accuracy']:.2%} "
+        f"({together['accuracy_low']:.2%} to {together['accuracy_high']:.2%})"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

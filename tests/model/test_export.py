@@ -1,0 +1,48 @@
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from digits.core.errors import InputError
+from digits.model import export, network
+
+LAYERS: list[network.Spec] = [
+    {"Conv2D": {"filters": 2, "kernel_size": 3}},
+    {"BatchNormalization": {}},
+    {"Flatten": {}},
+    {"Dense": {"units": 10, "activation": "softmax"}},
+]
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return network.build(LAYERS)
+
+
+@pytest.mark.parametrize("form", export.SUFFIXES)
+def test_what_is_exported_reads_as_the_model_does(model: keras.Model, tmp_path: Path, form: str) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("tf2onnx")
+    path = tmp_path / f"model{export.SUFFIXES[form]}"
+    assert export.export(model, path, form) < 1e-5
+    images = np.random.default_rng(1).integers(0, 256, (3, 28, 28), dtype=np.uint8)
+    expected = model.predict(images, verbose=0)
+    np.testing.assert_allclose(export.open_exported(path, form)(images), expected, atol=1e-5)
+
+
+def test_one_that_reads_otherwise_is_not_written(
+    model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "open_exported", lambda *_: lambda images: np.full((len(images), 10), 0.1))
+    with pytest.raises(InputError, match=r"model\.tflite: the probabilities differ by"):
+        export.export(model, tmp_path / "model.tflite", "tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_not_overwritten(model: keras.Model, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path}: is there already")):
+        export.export(model, tmp_path, "saved_model")

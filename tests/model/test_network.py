@@ -1,0 +1,181 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from digits.core.errors import InputError
+from digits.model import network
+
+DENSE: network.Spec = {"Dense": {"units": 10, "activation": "softmax"}}
+SMALL: list[network.Spec] = [{"Conv2D": {"filters": 2, "kernel_size": 3}}, {"Flatten": {}}, DENSE]
+
+
+def test_raw_pictures_give_probabilities() -> None:
+    model = network.build(SMALL)
+    probabilities = model.predict(np.full((3, 28, 28), 255, np.uint8), verbose=0)
+    assert probabilities.shape == (3, 10)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_scaling_is_part_of_the_model() -> None:
+    model = network.build([{"Flatten": {}}, DENSE])
+    kernel, bias = model.get_weights()
+    image = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
+    logits = image.reshape(1, -1) / 255 @ kernel + bias
+    expected = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(model.predict(image, verbose=0), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([{"Conv2d": {"filters": 2, "kernel_size": 3}}, *SMALL], r"network\[0\]: .*'Conv2d'; did you mean Conv2D"),
+        ([*SMALL[:1], {"Dense": {"unit": 10}}], r"network\[1\]: Dense has no argument 'unit'; did you mean units"),
+        ([{"Conv2D": {"filters": 2}}, *SMALL], r"network\[0\]: Conv2D: .*kernel_size"),
+        ([{"Conv2D": {"filters": -1, "kernel_size": 3}}, *SMALL], r"network\[0\]: Conv2D: .*filters"),
+        ([{"Conv2D": {"filters": 2, "kernel_size": 40}}, *SMALL], r"network\[0\]: Conv2D does not fit: .*negative"),
+        ([{"Flatten": {}}, {"MaxPooling2D": {}}, DENSE], r"network\[1\]: MaxPooling2D does not fit: .*ndim"),
+        ([{"MaxPooling2D": {"pool_size": 100}}, *SMALL], r"network\[0\]: MaxPooling2D does not fit: (?!Exception)"),
+        ([{"BatchNormalization": {"axis": 9}}, *SMALL], r"network\[0\]: BatchNormalization"),
+        ([{"UpSampling2D": {"interpolation": "foo"}}, *SMALL], r"train\.network.*: "),
+        ([{"ReLU": {"name": "a"}}, {"ReLU": {"name": "a"}}, *SMALL], r"train\.network: .*unique"),
+        ([{"Flatten": {}}, {"Dense": {"units": 11, "activation": "softmax"}}], r"network: its output \(None, 11\)"),
+        ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "tanh"}}], r"is not 10 probabilities"),
+        ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmux"}}], r"network\[1\]: Dense: .*softmux"),
+    ],
+)
+def test_a_wrong_layer_is_one_line_that_names_it(layers: list[network.Spec], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        network.build(layers)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_percentage_is_a_part_of_all_steps() -> None:
+    schedule = {"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": "90%", "warmup_target": 1.0, "warmup_steps": "10%"}}  # fmt: skip  # noqa: E501
+    optimizer = network.make_optimizer({"AdamW": {"learning_rate": schedule}}, steps=200)
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 20, 110, 200)]
+    assert rates == pytest.approx([0.1, 1.0, 0.5, 0.0], abs=1e-6)
+
+
+def test_a_percentage_of_the_momentum_is_the_mean_over_so_many_steps() -> None:
+    optimizer = network.make_optimizer({"Adam": {"use_ema": True, "ema_momentum": "10%"}}, steps=200)
+    assert optimizer.ema_momentum == 1 - 1 / 20
+    with pytest.raises(InputError, match=r"Adam\.ema_momentum: 'all%'"):
+        network.make_optimizer({"Adam": {"use_ema": True, "ema_momentum": "all%"}}, steps=200)
+
+
+def test_a_list_of_percentages_too() -> None:
+    schedule = {"PiecewiseConstantDecay": {"boundaries": ["50%", "75%"], "values": [1.0, 0.1, 0.01]}}
+    optimizer = network.make_optimizer({"SGD": {"learning_rate": schedule, "momentum": 0.9}}, steps=100)
+    assert [float(optimizer._learning_rate(step)) for step in (50, 75, 76)] == pytest.approx([1.0, 0.1, 0.01])
+
+
+def test_calibrating_divides_the_logits() -> None:
+    model = network.build(SMALL)
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    before = model.predict(images, verbose=0)
+    network.calibrate(model, 0.5)
+    expected = before**2 / (before**2).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, rtol=1e-3)
+
+
+def test_what_cannot_be_calibrated_is_one_line() -> None:
+    model = network.build([{"Flatten": {}}, {"Dense": {"units": 10}}, {"Softmax": {}}])
+    with pytest.raises(InputError, match=r"train\.calibrate: the network should end with Dense"):
+        network.readout(model)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"Adamm": {}}, r"train\.optimizer: Keras has no Optimizer 'Adamm'; did you mean Adam"),
+        ({"Adam": {"lr": 0.1}}, r"train\.optimizer: Adam has no argument 'lr'"),
+        ({"Adamw": {}}, r"'Adamw'; did you mean AdamW"),
+        ({"Adam": {"learning_rate": {"CosinDecay": {}}}}, r"learning_rate: .*'CosinDecay'; did you mean CosineDecay"),
+        ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": 9}}}}, r"CosineDecay: .*initial_learning_rate"),
+        ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": "all%"}}}}, r"CosineDecay\.decay_steps: 'all%'"),
+        ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": "-10%"}}}}, r"CosineDecay\.decay_steps: '-10%'"),
+        ({"Adam": {"learning_rate": {"CosineDecay": {"decay_steps": "inf%"}}}}, r"CosineDecay\.decay_steps: 'inf%'"),
+        ({"Adam": {"learning_rate": {"CosineDecay": None}}}, r"learning_rate: should be a number or one schedule"),
+    ],
+)
+def test_a_wrong_optimizer_is_one_line_that_names_it(spec: network.Spec, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        network.make_optimizer(spec, steps=100)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "loss"),
+    [
+        ({"Adam": {"clipnorm": "x"}}, {"CategoricalCrossentropy": {}}),
+        ({"Adam": {}}, {"CategoricalCrossentropy": {"label_smoothing": "x"}}),
+        ({"Adam": {}}, {"SparseCategoricalCrossentropy": {}}),
+        ({"LossScaleOptimizer": {"inner_optimizer": "adam"}}, {"CategoricalCrossentropy": {}}),
+    ],
+)
+def test_what_fails_in_the_first_step_is_one_line(optimizer: network.Spec, loss: network.Spec) -> None:
+    with pytest.raises(InputError, match=r"train\.") as caught:
+        network.compile_model(network.build(SMALL), optimizer, loss, steps=100)
+    assert "\n" not in str(caught.value)
+
+
+def test_compiling_leaves_the_weights_as_they_are() -> None:
+    model = network.build(SMALL)
+    before = model.get_weights()
+    network.compile_model(model, {"Adam": {}}, {"CategoricalCrossentropy": {}}, steps=100)
+    assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
+    assert model.compiled
+
+
+def test_a_wrong_loss_is_one_line_that_names_it() -> None:
+    with pytest.raises(InputError, match=r"train\.loss: .*'CategoricalCrossEntropy'; did you mean CategoricalCross"):
+        network.make_loss({"CategoricalCrossEntropy": {}})
+
+
+def test_layers_are_listed_with_shapes_and_parameters() -> None:
+    rows = network.list_layers(network.build(SMALL))
+    assert rows[-3] == {"layer": "Conv2D", "output": "26×26×2", "parameters": 20}
+    assert rows[-1] == {"layer": "Dense", "output": "10", "parameters": 26 * 26 * 2 * 10 + 10}
+
+
+def test_a_saved_model_comes_back_without_its_optimizer(tmp_path: Path) -> None:
+    model = network.build(SMALL)
+    model.compile(optimizer="adam", loss="categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    network.save(model, tmp_path / "model.keras")
+    loaded = network.load(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+    assert not loaded.compiled
+    # Twice the bytes of the weights leaves no room for Adam's moments.
+    assert (tmp_path / "model.keras").stat().st_size < 2 * 4 * model.count_params() + 20_000
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network.build(SMALL)
+    network.save(model, tmp_path / "a.keras")
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    network.save(model, tmp_path / "b.keras")
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no model", b"truncated"])
+def test_a_damaged_model_names_the_file_and_the_command(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "model.keras"
+    if content == b"truncated":
+        network.save(network.build(SMALL), path)
+        path.write_bytes(path.read_bytes()[:5000])
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.keras: .*dvc repro") as caught:
+        network.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)
+    with pytest.raises(InputError, match="not from 28x28 to 10"):
+        network.load(path)

@@ -1,0 +1,245 @@
+"""The whole pipeline under real DVC, on the sample that needs no network."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from digits.core import store
+from digits.data import datasets
+from digits.model import metrics, network
+from tests.repository import Repository, create
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository in which ``dvc repro`` has run; tests that change it work on a copy."""
+    repository = create(tmp_path_factory.mktemp("pipeline") / "repository")
+    repository.commit("start")
+    output = repository.run("dvc", "repro")
+    assert "NO MIRROR ANSWERS" in output
+    assert "dvc repro --force download" in output
+    repository.commit("a run")
+    return repository
+
+
+def test_metrics_name_the_sample_and_what_they_count(finished: Repository) -> None:
+    train, test = finished.metrics("train"), finished.metrics("test")
+    assert train["dataset"] == test["dataset"] == "mnist-sample"
+    assert train["images"] + train["validation"]["images"] == 4300
+    assert test["images"] == 700
+    assert test["accuracy"] == pytest.approx(1 - test["errors"] / 700)
+    assert test["accuracy_low"] < test["accuracy"] < test["accuracy_high"]
+    assert test["accuracy"] > 0.85
+
+
+def test_the_probabilities_are_calibrated_on_validation(finished: Repository) -> None:
+    held_out = store.load(finished.path / "data" / "processed" / "validation.npz", "")
+    model = network.load(finished.path / "models" / "model.keras")
+    probabilities = model.predict(held_out.images, verbose=0)
+    assert finished.metrics("train")["temperature"] != pytest.approx(1, abs=0.01)
+    assert metrics.temperature(held_out.labels, probabilities) == pytest.approx(1, abs=0.01)
+
+
+def test_shifted_copies_are_told_apart_from_the_picture_alone(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(evaluate={"shift": 1})
+    copy.run("dvc", "repro", "evaluate")
+    assert copy.metrics("test")["once"]["errors"] == finished.metrics("test")["errors"]
+    assert copy.metrics("test")["loss"] != finished.metrics("test")["loss"]
+    assert "once" not in finished.metrics("test")
+
+
+def test_every_picture_is_drawn(finished: Repository) -> None:
+    plots = yaml.safe_load((finished.path / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["plot"]["plots"]
+    for plot in plots:
+        (name,) = plot
+        assert (finished.path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_run_does_nothing(finished: Repository) -> None:
+    assert "Data and pipelines are up to date" in finished.run("dvc", "repro")
+
+
+def test_a_forced_run_gives_the_same_bytes(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.run("dvc", "repro", "--force")
+    assert (copy.path / "dvc.lock").read_text(encoding="utf-8") == (finished.path / "dvc.lock").read_text(
+        encoding="utf-8"
+    )
+    # How long it took is in Git beside the metrics, but no output of DVC's.
+    assert copy.run("git", "status", "--short").split() in ([], ["M", "metrics/timing.json"])
+
+
+def test_only_what_changed_reruns(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    for stage, changes in {
+        "plot": {"mistakes": 7},
+        "evaluate": {"shift": 1},
+        "train": {"epochs": 4},
+        "augment": {"rotation": 20},
+    }.items():
+        copy.set(**{stage: changes})
+        assert copy.touched() == [stage]
+        copy.run("git", "checkout", "-q", "params.yaml")
+    with (copy.path / "digits" / "report" / "curves.py").open("a") as file:
+        file.write("# a comment\n")
+    assert copy.touched() == ["plot"]
+
+
+def test_an_earlier_result_is_taken_from_the_cache(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(train={"epochs": "four"})
+    copy.run("dvc", "repro", code=255)
+    assert not (copy.path / "models" / "model.keras").exists()
+    copy.run("git", "checkout", "-q", "params.yaml")
+    output = copy.run("dvc", "repro")
+    assert "Stage 'train' is cached" in output
+    assert "Running stage 'train'" not in output
+    assert copy.run("git", "status", "--short") == ""
+
+
+def test_a_killed_training_goes_on_without_the_test_set_to_the_same_bytes(finished: Repository, tmp_path: Path) -> None:
+    bare = Repository(tmp_path / "bare")
+    for name in ("params.yaml", "digits", "stages", "data/augmented", "data/processed/validation.npz"):
+        (bare.path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (finished.path / name).is_dir() else shutil.copy
+        copy(finished.path / name, bare.path / name)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train"], cwd=bare.path, env=bare.environment, stdout=subprocess.DEVNULL
+    )
+    curves = bare.path / "plots" / "training.tsv"
+    while not curves.exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() != 0
+    assert not (bare.path / "models" / "model.keras").exists()
+    assert len(curves.read_text(encoding="utf-8").splitlines()) < 4
+    assert "going on after epoch" in bare.run(sys.executable, "-m", "stages.train")
+    for name in ("models/model.keras", "metrics/train.json", "plots/training.tsv"):
+        assert hashlib.md5((bare.path / name).read_bytes()).hexdigest() == finished.hashes()[name]
+    assert not list((bare.path / ".checkpoints").iterdir())
+
+
+def test_with_augmentation_off_the_training_set_is_handed_on(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    off = dict.fromkeys(["rotation", "zoom", "shift", "shear", "elastic_alpha"], 0)
+    copy.set(augment={**off, "passes": 5})
+    copy.run("dvc", "repro", "augment")
+    assert [path.name for path in (copy.path / "data" / "augmented").iterdir()] == ["00.npz"]
+    one, other = (store.load(copy.path / "data" / name, "") for name in ("augmented/00.npz", "processed/train.npz"))
+    assert (one.images == other.images).all()
+
+
+def test_a_queued_sweep_and_branches_are_compared(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.run("dvc", "exp", "run", "--queue", "-S", "plot.mistakes=7,8")
+    copy.run("dvc", "exp", "run", "--run-all")
+    table = json.loads(copy.run("dvc", "exp", "show", "--json"))
+    runs = [experiment["revs"][0]["data"] for row in table for experiment in row["experiments"] or []]
+    assert {run["params"]["params.yaml"]["data"]["plot"]["mistakes"] for run in runs} == {7, 8}
+    assert [run["metrics"]["metrics/test.json"]["data"] for run in runs] == [finished.metrics("test")] * 2
+
+    copy.run("git", "checkout", "-q", "-b", "shifted")
+    copy.set(evaluate={"shift": 1})
+    copy.run("dvc", "repro", "evaluate")
+    metrics = json.loads(copy.run("dvc", "metrics", "diff", "main", "--json"))
+    assert metrics["metrics/test.json"]["loss"]["diff"] != 0
+    params = json.loads(copy.run("dvc", "params", "diff", "main", "--json"))
+    assert list(params["params.yaml"]) == ["evaluate.shift"]
+
+
+def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.run("dvc", "plots", "show", "-o", "charts")
+    page = (copy.path / "charts" / "index.html").read_text(encoding="utf-8")
+    for title in (
+        "Loss on the",
+        "Accuracy on the",
+        "Test digits and what they were read as",
+        "Errors on",
+        "Reliability on",
+        "Accuracy on validation alone",
+    ):
+        assert page.count(f'"{title}') == 1
+    for picture in ("mistakes", "augmentation", "network"):
+        assert f"{picture}.png" in page
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("train", {"epochs": 0}, "train.epochs: 0: should be"),
+        ("train", {"network": [{"Dens": {"units": 10}}]}, "'Dens'; did you mean Dense?"),
+        ("plot", {"colour": "red"}, "plot.colour: unknown key"),
+    ],
+)
+def test_a_bad_parameter_is_one_line_and_nothing_is_computed(
+    finished: Repository, tmp_path: Path, section: str, changes: dict[str, Any], message: str
+) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    before = (copy.path / "dvc.lock").read_text(encoding="utf-8")
+    copy.set(**{section: changes})
+    output = copy.run("dvc", "repro", section, code=255) if section == "train" else copy.run(
+        sys.executable, "-m", f"stages.{section}", code=1
+    )  # fmt: skip
+    errors = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in output
+    assert (copy.path / "dvc.lock").read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "file", "maker"),
+    [
+        ("preprocess", "data/raw/mnist-sample/train-images-idx3-ubyte.gz", "download"),
+        ("augment", "data/processed/train.npz", "preprocess"),
+        ("train", "data/augmented/01.npz", "augment"),
+        ("evaluate", "models/model.keras", "train"),
+        ("plot", "plots/layers.csv", "train"),
+    ],
+)
+def test_a_damaged_input_is_one_line_that_names_it_and_the_command(
+    finished: Repository, tmp_path: Path, stage: str, file: str, maker: str
+) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    path = copy.path / file
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2])
+    output = copy.run(sys.executable, "-m", f"stages.{stage}", code=1)
+    errors = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert Path(file).name in errors[0]
+    assert f"dvc repro --force {maker}" in errors[0]
+    assert "Traceback" not in output
+
+
+def test_after_a_mirror_that_serves_other_bytes_the_sample_is_all_there_is(
+    finished: Repository, tmp_path: Path
+) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    shutil.rmtree(copy.path / "data" / "raw")
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for file in datasets.SHA256["mnist"]:
+        (mirror / file).write_bytes(b"other")
+    copy.environment["MNIST_MIRROR"] = str(mirror)
+    assert "wrong bytes" in copy.run(sys.executable, "-m", "stages.download")
+    assert [path.name for path in (copy.path / "data" / "raw").iterdir()] == ["mnist-sample"]
+
+
+def test_without_a_mirror_and_without_the_sample_it_fails_in_one_line(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.set(download={"offline": "fail"})
+    output = copy.run(sys.executable, "-m", "stages.download", code=1)
+    assert "error: no mirror serves mnist" in output
+    assert "Traceback" not in output

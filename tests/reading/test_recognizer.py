@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits import Recognizer
+from digits.core.errors import InputError
+from digits.model import network
+from digits.reading import finding
+from digits.reading.recognizer import Digit, Reading, _surest
+from tests.reading.test_finding import draw, photographed
+
+LAYERS: list[network.Spec] = [{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}]
+
+
+@pytest.fixture(scope="module")
+def recognizer(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+    path = tmp_path_factory.mktemp("models") / "model.keras"
+    network.save(network.build(LAYERS), path)
+    return Recognizer.load(path)
+
+
+def test_a_reading_has_the_digits_in_their_lines(recognizer: Recognizer) -> None:
+    reading = recognizer.read(np.vstack([draw("504"), draw("117")]))
+    assert [len(line) for line in reading.lines] == [3, 3]
+    assert reading.text == "\n".join("".join(str(each.digit) for each in line) for line in reading.lines)
+    for each in reading.digits:
+        assert each.probabilities.shape == (10,)
+        assert each.digit == each.probabilities.argmax()
+        assert each.probability == each.probabilities.max()
+        assert each.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        np.testing.assert_array_equal(recognizer.model.predict(each.image[None], verbose=0)[0].argmax(), each.digit)
+
+
+def test_no_ink_is_an_empty_reading(recognizer: Recognizer) -> None:
+    reading = recognizer.read(np.full((50, 50), 255, np.uint8))
+    assert (reading.text, reading.digits) == ("", [])
+
+
+def test_many_are_read_as_one_is_and_a_bad_one_stops_none(recognizer: Recognizer, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    Image.fromarray(draw("50")).save(good)
+    bad.write_text("no picture")
+    first, error, last = recognizer.read_all([good, bad, good])
+    assert isinstance(error, InputError)
+    for reading in (first, last):
+        assert isinstance(reading, Reading)
+        assert reading.text == recognizer.read(good).text
+
+
+def seen(*probabilities: float) -> Reading:
+    """Return the reading of a line of digits that the network is so sure of."""
+    image = np.zeros((28, 28), np.uint8)
+    return Reading([[Digit(0, each, np.full(10, 0.1, np.float32), (0, 0, 1, 1), image) for each in probabilities]])
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "taken"),
+    [
+        ([0.9], [0.99] * 8, True),
+        ([0.98] * 2, [0.97] * 12, True),
+        ([], [0.99] * 4, True),
+        # Many pieces that are no digits, and one sure digit more than there are.
+        ([0.99], [0.7] * 20, False),
+        ([0.99] * 5, [0.99] * 6, False),
+        # Grain, some of which looks like digits.
+        ([1.0], [0.95] * 10, False),
+        # What is hard to read is not nothing.
+        ([0.3] * 5, [], False),
+    ],
+)
+def test_a_picture_is_read_in_the_way_that_gives_clearly_more_sure_digits(
+    first: list[float], other: list[float], taken: bool
+) -> None:
+    readings = [seen(*first), seen(*other)]
+    assert _surest(readings) is readings[taken]
+
+
+def test_pictures_that_may_be_seen_in_several_ways_keep_their_places(recognizer: Recognizer) -> None:
+    small, large = draw("50"), photographed(draw("054", 300, thickness=30), noise=4)
+    assert len(finding.find(large)) > 1
+    boxes = [[each.box for each in recognizer.read(each).digits] for each in (small, large)]
+    read = list(recognizer.read_all([small, large, small]))
+    assert [[each.box for each in reading.digits] for reading in read if isinstance(reading, Reading)] == [
+        *boxes,
+        boxes[0],
+    ]
+
+
+class Sure:
+    """A network so sure of the digits in the first pictures that it is given, and of those in the second ones."""
+
+    def __init__(self, *probabilities: float) -> None:
+        self.probabilities = list(probabilities)
+
+    def predict(self, images: np.ndarray, **_: object) -> np.ndarray:
+        rows = np.zeros((len(images), 10), np.float32)
+        rows[:, 3] = self.probabilities.pop(0)
+        return rows
+
+
+@pytest.mark.parametrize(("whole", "parts", "text"), [(0.6, 0.99, "33"), (0.6, 0.95, "3"), (0.95, 0.99, "3")])
+def test_a_piece_is_read_in_parts_where_these_are_sure_and_it_is_not(whole: float, parts: float, text: str) -> None:
+    picture = draw("50")
+    cv2.line(picture, (120, 60), (190, 60), 0, 6)
+    reading = Recognizer(Sure(whole, parts)).read(picture)  # type: ignore[arg-type]
+    assert reading.text == text
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.keras: no such file"):
+        Recognizer.load(tmp_path / "none.keras")

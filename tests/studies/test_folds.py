@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits.core import params, store
+from digits.core.errors import InputError
+from digits.core.files import read_json, write_json
+from digits.core.store import Dataset
+from studies.folds.stages import average, fold
+from studies.folds.stages.schema import FoldsParams
+from tests.repository import PARAMS
+
+TRAINED = {"dataset": "bars", "parameters": 10, "epochs": 2, "kept_epoch": 2}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, dataset: Dataset) -> Path:
+    """Forty pictures, thirty of them to train on, that can be told apart."""
+    images = dataset.images.copy()
+    images[:, 0, 0] = np.arange(40)
+    for part, indices in (("train", slice(0, 30)), ("validation", slice(30, 40))):
+        store.save(tmp_path / f"{part}.npz", Dataset("bars", images[indices], dataset.labels[indices]))
+    return tmp_path
+
+
+def with_folds(numbers: list[int], seed: int = 0) -> FoldsParams:
+    return FoldsParams.model_validate({**PARAMS, "folds": {"seed": seed, "numbers": numbers}})
+
+
+def test_each_picture_is_held_out_once_and_each_label_by_its_share(folder: Path, dataset: Dataset) -> None:
+    fold.main(with_folds([0, 1, 2]), folder, folder)
+    held_out = []
+    for number in range(3):
+        train, validation = (
+            store.load(folder / "data" / str(number) / f"{part}.npz", "fold") for part in ("train", "validation")
+        )
+        assert sorted([*train.images[:, 0, 0], *validation.images[:, 0, 0]]) == list(range(40))
+        assert np.bincount(validation.labels, minlength=10).min() >= 1
+        np.testing.assert_array_equal(validation.labels, dataset.labels[validation.images[:, 0, 0]])
+        held_out += validation.images[:, 0, 0].tolist()
+    assert sorted(held_out) == list(range(40))
+
+
+def test_more_folds_than_the_rarest_digit_has_pictures_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"folds\.numbers: 5 folds: should be at most 4"):
+        fold.main(with_folds([0, 1, 2, 3, 4]), folder, folder)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [("[]", "two or more"), ("[0]", "two or more"), ("[1, 2]", "count from 0"), ("[0, 0]", "count"), ("4", "a list")],
+)
+def test_folds_that_cannot_be_are_named(root: Path, tmp_path: Path, numbers: str, message: str) -> None:
+    recipe = tmp_path / "params.yaml"
+    recipe.write_text(f"split: {{folds: {{seed: 0, numbers: {numbers}}}}}")
+    with pytest.raises(InputError, match=rf"folds\.numbers: .*{message}"):
+        params.load(root, f"{recipe}:split", FoldsParams)
+
+
+def test_the_seed_decides_the_split(folder: Path) -> None:
+    def held_out(seed: int) -> list[int]:
+        fold.main(with_folds([0, 1, 2], seed), folder, folder)
+        validation = store.load(folder / "data" / "0" / "validation.npz", "fold")
+        return sorted(validation.images[:, 0, 0].tolist())
+
+    first = held_out(0)
+    assert held_out(1) != first
+    assert held_out(0) == first
+
+
+def test_runs_of_folds_that_are_no_more_are_removed(folder: Path) -> None:
+    for number in ("2", "3"):
+        (folder / "runs" / number).mkdir(parents=True)
+    fold.main(with_folds([0, 1, 2]), folder, folder)
+    assert [path.name for path in (folder / "runs").iterdir()] == ["2"]
+
+
+def test_folds_are_averaged(folder: Path) -> None:
+    for number, errors in enumerate((1, 2, 3)):
+        validation = {"images": 10, "errors": errors, "accuracy": 1 - errors / 10}
+        write_json(folder / "runs" / str(number) / "metrics" / "train.json", TRAINED | {"validation": validation})
+    average.main(with_folds([0, 1, 2]), folder)
+    measured = read_json(folder / "metrics.json", "average")
+    assert measured["accuracy_mean"] == pytest.approx(0.8)
+    assert measured["accuracy_deviation"] == pytest.approx(0.1)
+    assert (measured["together"]["errors"], measured["together"]["images"]) == (6, 30)
+    assert set(measured["fold"]) == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("trained", "message"),
+    [({"kept_epoch": 1}, r"train\.keep: should be last"), ({"temperature": 0.9}, r"train\.calibrate: should be false")],
+)
+def test_a_fold_that_chose_by_what_it_measures_is_not_averaged(
+    folder: Path, trained: dict[str, float], message: str
+) -> None:
+    validation = {"images": 10, "errors": 1, "accuracy": 0.9}
+    for number in range(3):
+        path = folder / "runs" / str(number) / "metrics" / "train.json"
+        write_json(path, TRAINED | trained | {"validation": validation})
+    with pytest.raises(InputError, match=message):
+        average.main(with_folds([0, 1, 2]), folder)

@@ -1,0 +1,113 @@
+"""The page in a real browser, where there is one."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digits import Recognizer
+from digits.core.errors import InputError
+from digits.model import network
+from digits.web import page
+
+pytest.importorskip("gradio", reason="pip install -r requirements-page.txt")
+webdriver: Any = pytest.importorskip("selenium.webdriver")
+WebDriverWait: Any = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a page answers whose network takes everything for a three."""
+    model = network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}])
+    kernel, bias = model.get_weights()
+    bias[3] = 5
+    model.set_weights([kernel * 0, bias])
+    path = tmp_path_factory.mktemp("models") / "model.keras"
+    network.save(model, path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "digits", "draw", "--model", str(path), "--port", str(port)],
+        cwd=ROOT, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    try:
+        while True:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    if not (BROWSER and DRIVER):
+        pytest.skip("no Chromium with its chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,1100"):
+        options.add_argument(option)
+    # Nothing may hang on the page's language.
+    options.add_argument("--lang=es")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    driver = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService(DRIVER, env={**os.environ, "LANGUAGE": "es"})
+    )
+    yield driver
+    driver.quit()
+
+
+def wait_for(driver: Any, script: str) -> Any:
+    """Return what the page's ``script`` gives, once it gives anything: the page shows each part after a while."""
+    return WebDriverWait(driver, 60).until(lambda _: driver.execute_script(f"return {script}"))
+
+
+def test_a_stroke_is_read_at_once_and_without_internet(address: str, browser: Any) -> None:
+    browser.get(address)
+    # The page takes the brush itself, whose options then stand beside the tools.
+    wait_for(browser, "document.querySelectorAll('#canvas button.quite-round').length > 2")
+    canvas = browser.find_element("css selector", "#canvas canvas")
+    stroke = webdriver.ActionChains(browser, duration=50).move_to_element_with_offset(canvas, 0, -80).click_and_hold()
+    for _ in range(4):
+        stroke = stroke.move_by_offset(0, 40)
+    stroke.release().perform()
+
+    assert wait_for(browser, "document.querySelector('#text textarea').value") == "3"
+    assert wait_for(browser, "document.querySelector('#seen .caption-label')?.innerText").startswith("3 · ")
+    assert wait_for(browser, "document.querySelector('#seen img')?.naturalWidth") == 28 * page.ENLARGED
+    bars = wait_for(browser, "document.querySelector('#probabilities').innerText.match(/\\d+%/g)")
+    assert len(bars) == 10
+    requests = [entry["message"] for entry in browser.get_log("performance") if "requestWillBeSent" in entry["message"]]
+    assert requests
+    hosts = {url.split("/")[2] for message in requests for url in message.split('"') if url.startswith("http")}
+    assert hosts == {address.removeprefix("http://")}
+
+
+def test_where_it_cannot_be_shown_is_one_line(address: str) -> None:
+    taken = int(address.rpartition(":")[2])
+    model = network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}])
+    for host, port, message in (
+        ("127.0.0.1", taken, rf"127\.0\.0\.1:{taken}: cannot be listened on"),
+        ("192.0.2.1", 7860, r"192\.0\.2\.1:7860: cannot be listened on"),
+        ("127.0.0.1", 99_999, "--port 99999: should be from 1 to 65535"),
+    ):
+        with pytest.raises(InputError, match=message):
+            page.serve(Recognizer(model), host, port)
