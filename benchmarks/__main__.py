@@ -1,11 +1,11 @@
-"""Whole trainings side by side, on this machine: accuracy, time, speed and memory.
+"""Compare whole trainings on this machine: accuracy, time, speed and memory.
 
-    python -m benchmarks                        our systems and those of the articles
+    python -m benchmarks                        our recipes and those of the articles
     python -m benchmarks quick:5 flyai default  some of them; quick with five seeds
 
-The systems are those of studies/recipes/params.yaml, and "default", that of params.yaml. Each is augmented, trained and
-tested by the pipeline's own stages, in a folder of its own, on data/processed (made by dvc repro preprocess). Seconds
-are those of the whole commands that augment and train, imports included.
+The recipes are those of studies/recipes/params.yaml, and "default", which is the root's params.yaml. Each is augmented,
+trained and tested by the pipeline's own stages, in a temporary folder, on data/processed (made by dvc repro
+preprocess). Seconds are those of the whole commands that augment and train, including imports.
 """
 
 import argparse
@@ -25,7 +25,7 @@ RECIPES = Path("studies/recipes/params.yaml")
 
 
 class Row(NamedTuple):
-    """One training: whole seconds, pictures a second in the epochs, operations a second, peak bytes, test accuracy."""
+    """One training: total seconds, images and operations per second during the epochs, peak bytes, test accuracy."""
 
     seconds: float
     images_per_second: float
@@ -36,36 +36,36 @@ class Row(NamedTuple):
 
 def main() -> None:
     recipes = params.check(params.read(RECIPES), RECIPES, dict[str, dict[str, Any]]) | {"default": {}}
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Train systems side by side.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Train recipes and compare them.")
     parser.add_argument(
-        "systems", nargs="*", metavar="NAME[:SEEDS]", default=["default", *recipes][:-1],
-        help=f"all of them, or some of {', '.join(recipes)}",
+        "names", nargs="*", metavar="NAME[:SEEDS]", default=["default", *recipes][:-1],
+        help=f"default: all of {', '.join(recipes)}",
     )  # fmt: skip
-    systems = [system.partition(":") for system in parser.parse_args().systems]
-    for name, _, seeds in systems:
+    chosen = [name.partition(":") for name in parser.parse_args().names]
+    for name, _, seeds in chosen:
         if name not in recipes:
-            raise InputError(f"no system {name!r}; there are {', '.join(recipes)}")
+            raise InputError(f"no recipe {name!r}; choose from {', '.join(recipes)}")
         if seeds and not (seeds.isdecimal() and int(seeds)):
             raise InputError(f"{name}:{seeds}: the number of seeds should be 1 or more")
     rate = processes.matmul_rate()
     print(f"matrix multiplication on this machine: {rate / 1e9:.0f} GFLOP/s")
-    head = f"{'':20}{'seconds':>9}{'ratio':>7}{'accuracy, mean ± deviation':>28}{'pictures/s':>12}"
-    print(f"{head}{'of matmul':>11}{'peak MB':>9}")
+    head = f"{'':20}{'seconds':>9}{'ratio':>7}{'accuracy, mean ± standard deviation':>37}{'images/s':>10}"
+    print(f"{head}{'of matmul speed':>17}{'peak MB':>9}")
     first = None
-    for name, _, seeds in systems:
+    for name, _, seeds in chosen:
         rows = [measure(recipes[name], seed) for seed in range(int(seeds or 1))]
         seconds, speed, operations, peak, accuracy = (statistics.mean(column) for column in zip(*rows, strict=True))
         first = first or seconds
-        deviation = f" ± {statistics.stdev(row.accuracy for row in rows):.2%} of {seeds}" if len(rows) > 1 else ""
+        deviation = f" ± {statistics.stdev(row.accuracy for row in rows):.2%} ({seeds} seeds)" if len(rows) > 1 else ""
         print(
-            f"{name:20}{seconds:9.1f}{seconds / first:7.2f}{f'{accuracy:.2%}{deviation}':>28}{speed:12,.0f}"
-            f"{operations / rate:11.0%}{peak / 1e6:9,.0f}",
+            f"{name:20}{seconds:9.1f}{seconds / first:7.2f}{f'{accuracy:.2%}{deviation}':>37}{speed:10,.0f}"
+            f"{operations / rate:17.0%}{peak / 1e6:9,.0f}",
             flush=True,
         )
 
 
 def measure(recipe: dict[str, Any], seed: int) -> Row:
-    """Augment, train and test one system with one seed."""
+    """Augment, train and test one recipe with one seed."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "recipe.yaml"
         seeded = {**recipe, "train": {**recipe.get("train", {}), "seed": seed}}
@@ -86,9 +86,9 @@ def measure(recipe: dict[str, Any], seed: int) -> Row:
 
 
 def operations(layers: list[dict[str, dict[str, Any]]]) -> int:
-    """Return the floating-point operations of a training step, a picture, in the convolutions and dense layers.
+    """Return the floating-point operations per image of a training step, in the convolutions and dense layers.
 
-    Forward, backward to the weights and, but for the first of them, backward to the input: as many each.
+    The forward pass, the weights' gradients and, except in the first layer, the inputs' gradients take equally many.
     """
     import numpy as np
 
@@ -97,8 +97,8 @@ def operations(layers: list[dict[str, dict[str, Any]]]) -> int:
     forward = []
     for layer in network.build(layers).layers:
         if hasattr(layer, "kernel"):
-            places = int(np.prod(layer.output.shape[1:-1])) if len(layer.kernel.shape) == 4 else 1
-            forward.append(2 * places * int(np.prod(layer.kernel.shape)))
+            positions = int(np.prod(layer.output.shape[1:-1])) if len(layer.kernel.shape) == 4 else 1
+            forward.append(2 * positions * int(np.prod(layer.kernel.shape)))
     return 3 * sum(forward) - forward[0]
 
 

@@ -1,12 +1,13 @@
-"""Pictures a second of our augmentation, on one core, against Keras's ImageDataGenerator.
+"""Compare the speed of our augmentation, on one core, with that of Keras's ImageDataGenerator.
 
     python -m benchmarks.augmentation
 
-Both deform the same pictures of data/processed/train.npz (made by dvc repro preprocess) by rotation, zoom and shift,
-ours by shear as well. They take turns, so that a machine whose speed drifts is equally slow for all; the ratios are
-those of the medians.
+Both deform the same images of data/processed/train.npz (made by dvc repro preprocess) by rotation, zoom and shift;
+ours also shears them. They take turns, so that a machine whose speed drifts affects them equally; ratios are those of
+the medians.
 """
 
+import argparse
 import os
 import statistics
 import time
@@ -23,15 +24,16 @@ from digits.core import params, store
 from digits.core.errors import run_main
 from digits.data.augmentation import augment
 
-PICTURES, ROUNDS = 10_000, 7
+IMAGES, ROUNDS = 10_000, 7
 
 
 def main() -> None:
-    import tensorflow as tf
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
+    from digits.model.backend import tf
 
     cv2.setNumThreads(1)
     section = params.load().augment
-    images = store.load(Path("data/processed/train.npz"), "preprocess").images[:PICTURES]
+    images = store.load(Path("data/processed/train.npz"), "preprocess").images[:IMAGES]
     affine = section.model_copy(update={"elastic_alpha": 0.0})
     generator = tf.keras.preprocessing.image.ImageDataGenerator(
         rotation_range=section.rotation,
@@ -47,23 +49,23 @@ def main() -> None:
         for _ in range(len(batches)):
             next(batches)
 
-    contestants: dict[str, Callable[[], object]] = {
+    variants: dict[str, Callable[[], object]] = {
         "ImageDataGenerator": keras,
         "affine": lambda: augment(images, affine, 0),
         "affine and elastic": lambda: augment(images, section, 0),
     }
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    rates: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(ROUNDS + 1):
-        for name, work in contestants.items():
+        for name, work in variants.items():
             start = time.perf_counter()
             work()
-            # The first round warms up.
+            # The first round is a warm-up.
             if number:
                 rates[name].append(len(images) / (time.perf_counter() - start))
-    slowest = statistics.median(rates["ImageDataGenerator"])
-    print(f"{'':20}{'pictures/s':>12}{'ratio':>8}   (median of {ROUNDS} rounds of {len(images):,} pictures)")
+    baseline = statistics.median(rates["ImageDataGenerator"])
+    print(f"{'':20}{'images/s':>12}{'ratio':>8}   (median of {ROUNDS} rounds of {len(images):,} images)")
     for name, values in rates.items():
-        print(f"{name:20}{statistics.median(values):12,.0f}{statistics.median(values) / slowest:8.1f}")
+        print(f"{name:20}{statistics.median(values):12,.0f}{statistics.median(values) / baseline:8.1f}")
 
 
 if __name__ == "__main__":

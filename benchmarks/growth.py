@@ -1,12 +1,13 @@
-"""How the cost of training grows with the number of pictures.
+"""Measure how the cost of training grows with the number of images.
 
     python -m benchmarks.growth
 
-One training of params.yaml's system on a quarter of a pass of data/augmented (made by dvc repro augment), on one pass
-and on four, each picture once. Linear in time: a further picture costs the same from one row to the next, but for the
-first row, which has the time that compiling the network takes. Flat in memory: the peak stays the same.
+The network of params.yaml is trained on a quarter of a pass of data/augmented (made by dvc repro augment), on one pass,
+and on four, each image once. Time should be linear: each additional image costs the same in every row but the first,
+which includes compiling the network. Memory should be constant: the peak stays the same.
 """
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from digits.core.files import read_json
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     passes = sorted(Path("data/augmented").glob("*.npz"))[:4]
     if len(passes) < 4:
         raise InputError(
-            f"data/augmented: {len(passes)} passes, fewer than four; set augment.passes: 4 and dvc repro augment"
+            f"data/augmented: {len(passes)} passes, not four; set augment.passes: 4 and run: dvc repro augment"
         )
-    print(f"{'pictures':>10}{'seconds':>9}{'µs a further picture':>22}{'peak MB':>9}")
+    print(f"{'images':>10}{'seconds':>9}{'µs per additional image':>25}{'peak MB':>9}")
     images, seconds = 0, 0.0
     for quarters in (1, 4, 16):
         with tempfile.TemporaryDirectory() as folder:
@@ -37,9 +39,9 @@ def main() -> None:
             file.write_text(yaml.safe_dump({"once": {"train": {"epochs": max(1, quarters // 4)}}}), encoding="utf-8")
             cost = processes.run_module("stages.train", "--recipe", f"{file}:once", "--folder", folder)
             timing = read_json(Path(folder) / "metrics" / "timing.json", "train")
-        further = 1e6 * (timing["seconds"] - seconds) / (timing["images"] - images)
+        additional = 1e6 * (timing["seconds"] - seconds) / (timing["images"] - images)
         images, seconds = timing["images"], timing["seconds"]
-        print(f"{images:10,}{seconds:9.1f}{further:22.0f}{cost.bytes / 1e6:9,.0f}", flush=True)
+        print(f"{images:10,}{seconds:9.1f}{additional:25.0f}{cost.bytes / 1e6:9,.0f}", flush=True)
 
 
 if __name__ == "__main__":

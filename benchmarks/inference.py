@@ -1,13 +1,13 @@
-"""Pictures a second in batches, and the latency of one picture, of several ways to run the model.
+"""Compare ways to run the model: images per second in batches, and the latency of a single image.
 
     python -m benchmarks.inference [MODEL]
 
-ONNX Runtime and TFLite run on one thread. All take turns, so that a machine whose speed drifts is equally slow for all;
-the ratios are those of the medians, to Keras's predict.
+ONNX Runtime and TFLite run on one thread. All take turns, so that a machine whose speed drifts affects them equally;
+ratios are those of the medians, relative to Keras's predict.
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,12 +22,14 @@ BATCH, ROUNDS = 1000, 15
 
 
 def main() -> None:
-    import tensorflow as tf
-
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("model", metavar="MODEL", nargs="?", type=Path, default=Path("models/model.keras"))
+    arguments = parser.parse_args()
     from digits.model import network
+    from digits.model.backend import tf
     from digits.model.export import SUFFIXES, export, open_exported
 
-    model = network.load(Path(sys.argv[1] if len(sys.argv) > 1 else "models/model.keras"))
+    model = network.load(arguments.model)
     compiled = tf.function(lambda images: model([images], training=False), reduce_retracing=True)
     with tempfile.TemporaryDirectory() as folder:
         ways: dict[str, Callable[[Any], Any]] = {
@@ -51,7 +53,7 @@ def main() -> None:
                 if number:
                     taken.append((time.perf_counter() - start) / repeats)
     medians = {key: statistics.median(taken) for key, taken in seconds.items()}
-    print(f"{'':20}{'pictures/s':>12}{'ratio':>8}{'latency of one':>18}{'ratio':>8}   (medians of {ROUNDS} rounds)")
+    print(f"{'':20}{'images/s':>12}{'ratio':>8}{'latency, 1 image':>18}{'ratio':>8}   (medians of {ROUNDS} rounds)")
     for name in ways:
         whole, one = medians[name, BATCH], medians[name, 1]
         print(

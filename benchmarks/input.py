@@ -1,12 +1,13 @@
-"""What reading, shuffling and batching the pictures adds to an epoch.
+"""Measure how much time reading, shuffling and batching the images adds to an epoch.
 
     python -m benchmarks.input
 
-An epoch of params.yaml's system with its real input, from data/augmented (made by dvc repro augment), against one whose
-batches are already in memory, of the same sizes. They take turns, since a machine's speed drifts; the ratio is the
-median of the pairs'.
+An epoch of params.yaml's network on its real input, data/augmented (made by dvc repro augment), is compared with one on
+batches of the same sizes that are already in memory. They take turns, because a machine's speed drifts; the result is
+the median of the rounds' ratios.
 """
 
+import argparse
 import statistics
 import time
 from pathlib import Path
@@ -18,9 +19,9 @@ ROUNDS = 3
 
 
 def main() -> None:
-    import tensorflow as tf
-
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     from digits.model import network, training
+    from digits.model.backend import tf
 
     def batches(number: int) -> tf.data.Dataset:
         return training.batches(passes, range(number, number + 1), images, section.batch_size, section.seed)
@@ -32,20 +33,20 @@ def main() -> None:
     training.make_deterministic(section.seed)
     model = network.build(section.network)
     network.compile_model(model, section.optimizer, section.loss, steps * (2 * ROUNDS + 2))
-    resident = batches(0).cache().prefetch(tf.data.AUTOTUNE)
+    in_memory = batches(0).cache().prefetch(tf.data.AUTOTUNE)
     ratios = []
-    # The first round compiles, and fills the memory.
+    # The first round compiles the network and loads the batches into memory.
     for number in range(ROUNDS + 1):
         seconds = []
-        for taken in (batches(number), resident):
+        for dataset in (batches(number), in_memory):
             start = time.perf_counter()
-            model.fit(taken, epochs=1, verbose=0)
+            model.fit(dataset, epochs=1, verbose=0)
             seconds.append(time.perf_counter() - start)
         if number:
             real, memory = seconds
             ratios.append(real / memory)
-            print(f"real input {real:.2f} s, in memory {memory:.2f} s an epoch: ratio {ratios[-1]:.3f}", flush=True)
-    print(f"median {statistics.median(ratios):.3f} of {ROUNDS} rounds")
+            print(f"seconds per epoch: real {real:.2f}, in memory {memory:.2f}, ratio {ratios[-1]:.3f}", flush=True)
+    print(f"median ratio of {ROUNDS} rounds: {statistics.median(ratios):.3f}")
 
 
 if __name__ == "__main__":

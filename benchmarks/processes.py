@@ -1,4 +1,4 @@
-"""A command's wall time and peak memory, and how fast this machine can multiply matrices."""
+"""The time and peak memory of a command, and the speed at which this machine multiplies matrices."""
 
 import os
 import statistics
@@ -11,32 +11,32 @@ from digits.core.errors import InputError
 
 
 class Cost(NamedTuple):
-    """seconds: wall time from start to exit, imports included; bytes: the peak of the resident memory."""
+    """seconds: wall-clock time from start to exit, including imports; bytes: peak resident memory."""
 
     seconds: float
     bytes: int
 
 
 def run_module(*arguments: str) -> Cost:
-    """Run ``python -m`` with ``arguments``. Raises InputError where it fails, with what it said."""
+    """Run ``python -m`` with ``arguments``. Raises InputError with its error output if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr
-    said = process.stderr.read()
+    errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise InputError(f"{' '.join(arguments)}: exit code {process.returncode}: {said.strip()[-500:]}")
+        raise InputError(f"{' '.join(arguments)}: exit code {process.returncode}: {errors.strip()[-500:]}")
     # Linux counts in kibibytes, macOS in bytes.
     return Cost(time.perf_counter() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
 
 def matmul_rate(side: int = 2048, rounds: int = 15) -> float:
-    """Return the floating-point operations a second, multiplications and additions, of TensorFlow's product of two
-    float32 matrices: what no training on this machine can exceed."""
-    import tensorflow as tf
+    """Return the floating-point operations per second with which TensorFlow multiplies two float32 matrices: an upper
+    bound for any training on this machine."""
+    from digits.model.backend import tf
 
     matrix = tf.random.normal((side, side))
     seconds = []

@@ -1,6 +1,6 @@
 """Recognise handwritten digits: ``from digits import Recognizer``.
 
-Stages do not depend on this file: it holds nothing that a result could depend on.
+Stages do not depend on this file: it contains nothing that could affect a result.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The command line: python -m digits read PICTURE..., draw, export MODEL, summary MODEL, weights MODEL."""
+"""The command line: python -m digits read IMAGE..., draw, export MODEL, summary MODEL, weights MODEL."""
 
 import argparse
 import json
@@ -15,44 +15,44 @@ from digits.core.errors import InputError, run_main
 
 def main() -> None:
     """Run the command that the arguments name."""
-    parser = argparse.ArgumentParser(prog="python -m digits", description="Read digits, and look into a recogniser.")
+    parser = argparse.ArgumentParser(prog="digits", description="Read handwritten digits, and inspect a model.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add_model(command: argparse.ArgumentParser) -> None:
         model = Path("models/model.keras")
-        command.add_argument("--model", metavar="MODEL", type=Path, default=model, help=f"by default {model}")
+        command.add_argument("--model", metavar="MODEL", type=Path, default=model, help=f"default: {model}")
 
-    description = (
-        "read the digits of pictures, or of all pictures in a folder, and tell how sure the least certain one is"
-    )
+    description = "print the digits in images, with the probability of the least certain digit"
     command = commands.add_parser("read", help=description, description=description)
-    command.add_argument("pictures", metavar="PICTURE", nargs="+", type=Path, help="a picture's file, or a folder")
+    command.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="an image file, or a folder of them")
     add_model(command)
     command.add_argument(
         "--json",
         dest="as_json",
         action="store_true",
-        help="print an object a line, with the box and the probability of each digit",
+        help="print one JSON object per line, with the box and the probability of each digit",
     )
-    command.add_argument("--show", metavar="PNG", type=Path, help="draw what was read of the one picture")
+    command.add_argument("--show", metavar="PNG", type=Path, help="draw what was read; for a single image")
     command.set_defaults(function=read)
-    description = "show a page in the browser to draw digits on, or to upload pictures of some"
+    description = "open a page on which to draw digits or upload an image"
     command = commands.add_parser("draw", help=description, description=description)
     add_model(command)
     command.add_argument(
-        "--host", default="127.0.0.1", help="by default 127.0.0.1, this machine alone; 0.0.0.0 lets others in"
+        "--host",
+        default="127.0.0.1",
+        help="default: 127.0.0.1, this machine only; 0.0.0.0: other machines too",
     )
-    command.add_argument("--port", type=int, default=7860, help="by default 7860")
+    command.add_argument("--port", type=int, default=7860, help="default: 7860")
     command.set_defaults(function=draw)
-    description = "write the model for another runtime, and check it there"
+    description = "convert the model for another runtime, and check the result there"
     command = commands.add_parser("export", help=description, description=description)
     command.add_argument("model", metavar="MODEL", type=Path, help="a .keras file, such as models/model.keras")
     command.add_argument("--format", dest="form", required=True, choices=["onnx", "tflite", "saved_model"])
-    command.add_argument("--out", metavar="PATH", type=Path, help="by default beside MODEL, under its name")
+    command.add_argument("--out", metavar="PATH", type=Path, help="default: next to MODEL, with the same name")
     command.set_defaults(function=export)
     for function, description in (
-        (summary, "print the layers, their output shapes and parameter counts"),
-        (weights, "print the name, the shape and every value of each weight"),
+        (summary, "print the layers with their output shapes and numbers of parameters"),
+        (weights, "print the name, shape and values of all weights"),
     ):
         command = commands.add_parser(function.__name__, help=description, description=description)
         command.add_argument("model", metavar="MODEL", type=Path, help="a .keras file, such as models/model.keras")
@@ -61,21 +61,21 @@ def main() -> None:
     arguments.pop("function")(**arguments)
 
 
-def read(pictures: Sequence[Path], model: Path, as_json: bool, show: Path | None) -> None:
-    """Print a line for each picture: its name, its digits, and the probability of the least certain one.
+def read(images: Sequence[Path], model: Path, as_json: bool, show: Path | None) -> None:
+    """Print one line per image: its name, its digits, and the probability of the least certain digit.
 
-    One that cannot be read is named, the others are read; then the exit code is 1.
+    Images that cannot be read are reported on stderr, the others are read; the exit code is then 1.
     """
-    paths = [path for picture in pictures for path in list_pictures(picture)]
+    paths = [path for image in images for path in list_images(image)]
     if show and len(paths) != 1:
-        raise InputError(f"--show {show}: draws one picture, not {len(paths)}")
+        raise InputError(f"--show {show}: needs a single image, not {len(paths)}")
     from digits.reading import decoding
     from digits.reading.recognizer import Recognizer
     from digits.report import annotated, basics
 
     failed = False
     readings = Recognizer.load(model).read_all(paths)
-    progress = tqdm(zip(paths, readings, strict=True), total=len(paths), unit="picture", disable=None)
+    progress = tqdm(zip(paths, readings, strict=True), total=len(paths), unit="image", disable=None)
     for path, reading in progress:
         if isinstance(reading, InputError):
             failed = True
@@ -97,25 +97,20 @@ def read(pictures: Sequence[Path], model: Path, as_json: bool, show: Path | None
         else:
             print(f"{path}: no digit")
         if show:
-            grey, scale = decoding.decode(path)
-            read = [
-                (each.digit, each.probability, [side / scale for side in each.box], each.image)
-                for each in reading.digits
-            ]
-            basics.save(annotated.reading(grey, read), show, 150)
+            basics.save(annotated.reading(*decoding.decode(path), reading.digits), show, 150)
     if failed:
         sys.exit(1)
 
 
-def list_pictures(picture: Path) -> Iterator[Path]:
-    """Return the picture itself or, of a folder, the pictures in it. Raises InputError where it has none."""
-    if not picture.is_dir():
-        yield picture
+def list_images(image: Path) -> Iterator[Path]:
+    """Return the image itself or, for a folder, the images in it. Raises InputError if there are none."""
+    if not image.is_dir():
+        yield image
         return
     known = Image.registered_extensions()
-    files = sorted(path for path in picture.iterdir() if path.suffix.lower() in known)
+    files = sorted(path for path in image.iterdir() if path.suffix.lower() in known)
     if not files:
-        raise InputError(f"{picture}: no picture in this folder")
+        raise InputError(f"{image}: no images in this folder")
     yield from files
 
 
@@ -124,7 +119,7 @@ def _json(path: Path, content: dict[str, object]) -> str:
 
 
 def draw(model: Path, host: str, port: int) -> None:
-    """Show the page until interrupted."""
+    """Serve the page until interrupted."""
     from digits import Recognizer
     from digits.web import page
 
@@ -132,27 +127,27 @@ def draw(model: Path, host: str, port: int) -> None:
 
 
 def export(model: Path, form: str, out: Path | None) -> None:
-    """Write the model in another format, and print how far its probabilities are from Keras's at the most."""
+    """Write the model in another format, and print the largest difference between its probabilities and Keras's."""
     from digits.model import export, network
 
     path = out or model.with_suffix(export.SUFFIXES[form])
     difference = export.export(network.load(model), path, form)
-    print(f"{path}: written; its probabilities differ from Keras's by {difference:.1e} at the most")
+    print(f"{path}: written; its probabilities differ from Keras's by at most {difference:.1e}")
 
 
 def summary(model: Path) -> None:
-    """Print a line for each layer of the model, and the number of all parameters."""
+    """Print one line per layer of the model, and the total number of parameters."""
     from digits.model import network
 
     rows = network.list_layers(network.load(model))
-    width = max(len(row["layer"]) for row in rows)
+    rows.append({"layer": "total", "details": "", "output": "", "parameters": sum(row["parameters"] for row in rows)})
+    layer, details = (max(len(row[column]) for row in rows) for column in ("layer", "details"))
     for row in rows:
-        print(f"{row['layer']:{width}}  {row['output']:>12}  {row['parameters']:>12,}")
-    print(f"{'in all':{width}}  {'':>12}  {sum(row['parameters'] for row in rows):>12,}")
+        print(f"{row['layer']:{layer}}  {row['details']:{details}}  {row['output']:>10}  {row['parameters']:>10,}")
 
 
 def weights(model: Path) -> None:
-    """Print each weight under its name and shape, a row of its last axis a line, in nine digits: float32 exactly."""
+    """Print each weight below its name and shape, one line per row, with the nine digits that a float32 needs."""
     from digits.model import network
 
     for variable in network.load(model).weights:
@@ -161,5 +156,10 @@ def weights(model: Path) -> None:
         np.savetxt(sys.stdout, np.atleast_1d(values).reshape(-1, values.shape[-1] if values.ndim else 1), fmt="%.9g")
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run the command line as a program."""
     run_main(main)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,4 +1,4 @@
-"""Randomly deformed copies of the training set, one file a pass."""
+"""Write randomly deformed copies of the training set, one file per pass."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def main(params: Params, processed: Path, augmented: Path) -> None:
         with replacing(augmented / "00.npz") as path:
             shutil.copyfile(train, path)
         return
-    # A process a core, each with one thread. Windows allows no more than 61.
+    # One single-threaded process per core. Windows allows at most 61.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     workers = min(section.passes, os.cpu_count() or 1, 61)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:

@@ -1,4 +1,4 @@
-"""Fetch the raw files of the dataset, or MNIST's sample where no mirror answers."""
+"""Download the raw files of the dataset, or write a sample of MNIST if no mirror can be reached."""
 
 import os
 import shutil
@@ -12,10 +12,10 @@ from digits.data import datasets
 
 WARNING = """
 ################################################################################
-#  NO MIRROR ANSWERS: GOING ON WITH A SAMPLE OF 5,000 DIGITS INSTEAD OF 70,000
+#  NO MIRROR IS USABLE: CONTINUING WITH A SAMPLE OF 5,000 OF THE 70,000 DIGITS
 #
-#  Its results say "mnist-sample" and cannot be compared with those on MNIST.
-#  The way back to the full set, once there is a network or a mirror:
+#  Its results are labelled "mnist-sample" and cannot be compared with MNIST's.
+#  To train on all of MNIST once a mirror can be reached:
 #
 #      dvc repro --force download && dvc repro
 #
@@ -33,8 +33,8 @@ def main(params: Params, folder: Path) -> None:
         if section.offline == "fail":
             raise
         if section.dataset != "mnist":
-            raise InputError(f"{error}. The sample for working offline is of MNIST only") from None
-        # What a mirror has served before it failed would pass for a second dataset.
+            raise InputError(f"{error}. The offline sample exists for mnist only") from None
+        # Files that a mirror served before it failed would look like a second dataset.
         shutil.rmtree(raw / section.dataset, ignore_errors=True)
         datasets.write_sample(raw / datasets.SAMPLE)
         print(WARNING, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Measure the model on the test set; nothing else reads that set."""
+"""Measure the model on the test set, which no other stage reads."""
 
 from pathlib import Path
 
@@ -20,27 +20,18 @@ def main(params: Params, processed: Path, folder: Path) -> None:
     probabilities = np.mean(views, axis=0)
 
     measured = metrics.classification(test.labels, probabilities)
-    digits = metrics.by_digit(test.labels, probabilities)
-    by_digit = {str(row["digit"]): row["accuracy"] for row in digits}
-    # What the copies help by is told by the first view, the picture as it is.
-    once = {"once": metrics.classification(test.labels, views[0])} if section.shift else {}
-    write_json(
-        folder / "metrics" / "test.json",
-        {"dataset": test.name, **measured, **once, "accuracy_by_digit": by_digit},
-    )
+    for name, each in (("test", measured), ("unshifted", metrics.classification(test.labels, views[0]))):
+        write_json(folder / "metrics" / f"{name}.json", {"dataset": test.name, **each})
     store.save(folder / "data" / "predictions.npz", test, probabilities=probabilities)
     pairs = zip(test.labels, probabilities.argmax(axis=1), strict=True)
     write_table(plots / "confusion.csv", [{"actual": actual, "predicted": predicted} for actual, predicted in pairs])
-    write_table(plots / "digits.csv", digits)
+    write_table(plots / "digits.csv", metrics.by_digit(test.labels, probabilities))
     write_table(plots / "reliability.csv", metrics.reliability(test.labels, probabilities))
-    print(
-        f"{test.name}: {measured['errors']} errors in {measured['images']} test pictures, "
-        f"accuracy {measured['accuracy']:.2%} ({measured['accuracy_low']:.2%} to {measured['accuracy_high']:.2%})"
-    )
+    print(f"{test.name}, test: {metrics.summary(measured)}")
 
 
 def shifted(images: NDArray[np.uint8], pixels: int) -> list[NDArray[np.uint8]]:
-    """Return ``images``, uint8 (N, 28, 28); unless ``pixels`` is 0 also copies shifted left, right, up and down."""
+    """Return ``images``, uint8 (N, 28, 28), and, unless ``pixels`` is 0, copies shifted by it in four directions."""
     if not pixels:
         return [images]
     height, width = images.shape[1:]

@@ -1,4 +1,4 @@
-"""Draw what the other stages have made."""
+"""Draw the data, the training and the results."""
 
 from pathlib import Path
 
@@ -9,34 +9,40 @@ from digits.core.params import Params
 from digits.report import architecture, basics, curves, galleries, measures
 
 EPOCH = {"epoch": int, "loss": float, "accuracy": float, "val_loss": float, "val_accuracy": float}
-LAYER = {"layer": str, "output": str, "parameters": int}
-DIGIT = {"digit": int, "errors": int, "accuracy": float, "accuracy_low": float, "accuracy_high": float}
-BIN = {"images": int, "confidence": float, "accuracy": float}
+LAYER = {"layer": str, "details": str, "output": str, "parameters": int}
+ACCURACY = {"images": int, "errors": int, "accuracy": float, "accuracy_low": float, "accuracy_high": float}
+DIGIT = {"digit": int, **ACCURACY}
+BIN = {"confidence": float, **ACCURACY}
 
 
 def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None:
     section, data, plots = params.plot, folder / "data", folder / "plots"
-    some = slice(section.examples)
     train = store.load(processed / "train.npz", "preprocess")
     deformed = store.load(augmented / "00.npz", "augment")
     test = store.load(data / "predictions.npz", "evaluate")
     probabilities = store.load_arrays(data / "predictions.npz", "evaluate", "probabilities")["probabilities"]
+    some = galleries.of_each_digit(train.labels, section.examples)
+    one = galleries.of_each_digit(train.labels)
+    tested = galleries.of_each_digit(test.labels, section.examples)
     epochs = read_table(plots / "training.tsv", "train", EPOCH)
     layers = read_table(plots / "layers.csv", "train", LAYER)
     digits = read_table(plots / "digits.csv", "evaluate", DIGIT)
     bins = read_table(plots / "reliability.csv", "evaluate", BIN)
     for name, figure in {
         "examples": galleries.examples(train.images[some], train.labels[some]),
-        "augmentation": galleries.augmentation(train.images[some], deformed.images[some]),
+        "augmentation": galleries.augmentation(train.images[one], deformed.images[one]),
         "network": architecture.layers(layers),
         "curves": curves.curves(epochs),
-        "predictions": galleries.predictions(test.images[some], test.labels[some], probabilities[some]),
+        "predictions": galleries.predictions(test.images[tested], test.labels[tested], probabilities[tested]),
         "confusion_matrix": measures.confusion(test.labels, probabilities.argmax(axis=1)),
         "accuracy_by_digit": measures.accuracy_by_digit(digits),
         "reliability_diagram": measures.reliability(bins),
         "mistakes": galleries.mistakes(test.images, test.labels, probabilities, section.mistakes),
     }.items():
-        basics.save(figure, plots / f"{name}.png", section.dpi)
+        basics.save(figure, plots / "figures" / f"{name}.png", section.dpi)
+    print(f"{test.name}: see {plots / 'figures'}")
+    if folder == Path():
+        print("see also: dvc metrics show, dvc plots show --open; to read your own image: python -m digits read IMAGE")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""IDX files → train, validation and test sets."""
+"""Split the raw images into training, validation and test sets."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def main(params: Params, folder: Path) -> None:
 
 
 def split(train: Dataset, validation: int, seed: int) -> tuple[Dataset, Dataset]:
-    """Hold out ``validation`` of 60,000 pictures, of a smaller set in proportion, each label by its share."""
+    """Hold out ``validation`` of 60,000 images, or proportionally fewer of a smaller set, stratified by digit."""
     count = round(validation * len(train.labels) / datasets.TRAIN_SIZE)
     indices = train_test_split(np.arange(len(train.labels)), test_size=count, stratify=train.labels, random_state=seed)
     kept, held_out = (Dataset(train.name, train.images[part], train.labels[part]) for part in map(np.sort, indices))

@@ -1,4 +1,4 @@
-"""Train the network on the augmented pictures; choices are made on the validation set."""
+"""Train the network on the augmented images; choices are made on the validation set."""
 
 import hashlib
 import json
@@ -19,21 +19,21 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     held_out = processed / "validation.npz"
     validation = store.load(held_out, "preprocess")
     passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
-    images = training.count_images(passes)
+    count = training.count_images(passes)
 
     training.make_deterministic(section.seed)
     model = network.build(section.network)
-    steps = section.epochs * -(-images // section.batch_size)
+    steps = section.epochs * -(-count // section.batch_size)
     network.compile_model(model, section.optimizer, section.loss, steps)
     if section.calibrate:
-        network.readout(model)  # Not after hours of training.
+        network.output_layer(model)  # Fails now rather than after hours of training.
     write_table(plots / "layers.csv", network.list_layers(model))
     checkpoint = checkpoint_path(section, [*passes, held_out])
     rows = training.train(
         model,
         passes,
         validation,
-        images=images,
+        count=count,
         epochs=section.epochs,
         batch_size=section.batch_size,
         seed=section.seed,
@@ -43,48 +43,51 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     )
     kept = training.kept_row(rows, section.keep)
     probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
-    calibration: dict[str, float] = {}
+    temperature = None
     if section.calibrate:
-        calibration = {"temperature": metrics.temperature(validation.labels, probabilities)}
-        network.calibrate(model, **calibration)
+        temperature = metrics.temperature(validation.labels, probabilities)
+        network.calibrate(model, temperature)
         probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
+    validated = metrics.classification(validation.labels, probabilities)
+    write_json(measured / "validation.json", {"dataset": validation.name, **validated})
     write_json(
-        measured / "train.json",
+        folder / "models" / "training.json",
         {
             "dataset": validation.name,
-            "images": images,
+            "images": count,
+            "validation_images": len(validation.labels),
             "parameters": model.count_params(),
             "epochs": section.epochs,
             "kept_epoch": kept["epoch"],
             "loss": kept["loss"],
             "accuracy": kept["accuracy"],
-            **calibration,
-            "validation": metrics.classification(validation.labels, probabilities),
+            "temperature": temperature,
         },
     )
-    # No output in dvc.yaml, where it would change dvc.lock with every run.
+    # Not an output in dvc.yaml: dvc.lock would change with every run.
     seconds = sum(row["seconds"] for row in rows)
     write_json(
         measured / "timing.json",
         {
             "dataset": validation.name,
-            "images": section.epochs * images,
+            "images": section.epochs * count,
             "seconds": seconds,
-            "images_per_second": section.epochs * images / seconds,
-            # Tells which training this was of.
+            "images_per_second": section.epochs * count / seconds,
+            # Identifies the training whose seconds these are.
             "loss": kept["loss"],
             "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         },
     )
     network.save(model, folder / "models" / "model.keras")
     checkpoint.unlink(missing_ok=True)
+    print(f"{validation.name}, validation after {section.epochs} epochs: {metrics.summary(validated)}")
 
 
 def checkpoint_path(section: Train, inputs: list[Path]) -> Path:
-    """Return a path that is the same for two runs if, and only if, one may go on where the other stopped.
+    """Return a path that is the same for two runs if and only if one may resume where the other stopped.
 
-    DVC deletes the outputs of a stage before it runs, hence a folder that DVC does not know; it is in the
-    repository from which a queued experiment, which runs in a temporary copy, was started.
+    DVC deletes a stage's outputs before it runs, so checkpoints are in a folder that DVC does not track. A queued
+    experiment runs in a temporary copy; its checkpoints are in the repository that it was started from.
     """
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("digits", "stages", "__main__")]
     code = sorted(Path(file) for file in (getattr(module, "__file__", None) for module in modules) if file)

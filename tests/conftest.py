@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,16 +8,22 @@ import yaml
 from hypothesis import settings
 
 from digits.core.store import Dataset
-from tests.repository import PARAMS
+from tests import browser as browsers
+from tests.repository import PARAMS, ROOT
 
-# How long an example takes says more about the machine than about the code.
+# The time that an example takes depends more on the machine than on the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_configure() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.exit("the tests need a Git clone of the project, not a ZIP: git clone", returncode=1)
+
+
 @pytest.fixture
 def dataset() -> Dataset:
-    """Forty pictures that a network can learn: digit d is a bar whose place is d."""
+    """Forty images that a network can learn: digit d is a vertical bar at position d."""
     labels = np.tile(np.arange(10, dtype=np.uint8), 4)
     images = np.zeros((40, 28, 28), np.uint8)
     for image, label in zip(images, labels, strict=True):
@@ -25,7 +33,14 @@ def dataset() -> Dataset:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A params.yaml in which nothing is wrong."""
+    """A valid params.yaml."""
     path = tmp_path / "root.yaml"
     path.write_text(yaml.safe_dump(PARAMS))
     return path
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    driver = browsers.start()
+    yield driver
+    driver.quit()

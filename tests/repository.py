@@ -1,4 +1,4 @@
-"""A repository of the project for tests that run real DVC."""
+"""A copy of the repository, for tests that run real DVC."""
 
 import json
 import os
@@ -15,14 +15,15 @@ PROJECT = [
     ".dvcignore",
     ".dvc/config",
     ".dvc/.gitignore",
+    ".dvc/plots",
     ".gitignore",
     "dvc.yaml",
     "params.yaml",
     "digits",
     "stages",
 ]
-STAGES = ["download", "preprocess", "augment", "train", "evaluate", "plot"]
-NETWORK = [
+STAGES = ["download", "preprocess", "augment", "train", "evaluate", "charts", "plot"]
+NETWORK: list[dict[str, dict[str, Any]]] = [
     {"Conv2D": {"filters": 8, "kernel_size": 5, "strides": 2, "use_bias": False}},
     {"BatchNormalization": {}},
     {"ReLU": {}},
@@ -32,7 +33,7 @@ NETWORK = [
 ]
 
 
-# Every key, so that no test depends on what the root's params.yaml says at the moment.
+# Every key is set, so that no test depends on the root's params.yaml.
 PARAMS: dict[str, dict[str, Any]] = {
     "download": {"dataset": "mnist", "mirrors": {}, "offline": "sample"},
     "preprocess": {"seed": 0, "validation": 5000},
@@ -59,16 +60,16 @@ PARAMS: dict[str, dict[str, Any]] = {
         "calibrate": True,
     },
     "evaluate": {"shift": 0},
-    "plot": {"examples": 10, "mistakes": 50, "dpi": 60},
+    "plot": {"examples": 1, "mistakes": 50, "dpi": 60},
 }
 
 
 class Repository:
-    """A Git and DVC repository of its own."""
+    """A temporary Git and DVC repository."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # The commands' python is that of the tests; no mirror is taken from the surroundings.
+        # Commands run the same Python as the tests, and ignore a mirror set in the environment.
         self.environment = {
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -97,8 +98,8 @@ class Repository:
     def metrics(self, name: str) -> Any:
         return json.loads((self.path / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
 
-    def touched(self) -> list[str]:
-        """Return the stages whose own inputs have changed; those after them run where their outputs change."""
+    def changed_stages(self) -> list[str]:
+        """Return the stages whose inputs have changed, without the stages that depend on them."""
         output = self.run("dvc", "repro", "--dry")
         return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
 
@@ -108,7 +109,7 @@ class Repository:
 
 
 def create(path: Path, *others: str) -> Repository:
-    """Make a repository in ``path`` that has the project and ``others`` of its folders, and a small pipeline."""
+    """Create a repository in ``path`` with the project, the folders ``others``, and ``PARAMS`` as its params.yaml."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *PROJECT, *others],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -118,6 +119,9 @@ def create(path: Path, *others: str) -> Repository:
             continue
         (path / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, path / name)
+    config = path / ".dvc" / "config"
+    # In a ZIP of the project, DVC is set to work without Git.
+    config.write_text(config.read_text(encoding="utf-8").replace("no_scm = true", ""), encoding="utf-8")
     repository = Repository(path)
     (path / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     repository.run("git", "init", "-q", "-b", "main")

@@ -30,16 +30,16 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def test_summary_lists_layers_and_adds_up(
+def test_summary_lists_layers_and_the_total_number_of_parameters(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(monkeypatch, "summary", str(model))
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["Conv2D", "26×26×2", "20"] in lines
-    assert lines[-1] == ["in", "all", "13,550"]
+    assert ["Conv2D", "3×3", "26×26×2", "20"] in lines
+    assert lines[-1] == ["total", "13,550"]
 
 
-def test_weights_are_printed_whole_and_exactly(
+def test_weights_are_printed_completely_and_exactly(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(monkeypatch, "weights", str(model))
@@ -57,26 +57,26 @@ def test_weights_are_printed_whole_and_exactly(
 
 
 @pytest.mark.parametrize("command", ["summary", "weights"])
-def test_a_file_that_is_no_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    path = tmp_path / "no.keras"
-    path.write_text("no model")
-    with pytest.raises(InputError, match=r"no\.keras: no Keras model"):
+def test_a_file_that_is_not_a_model_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    path = tmp_path / "bad.keras"
+    path.write_text("not a model")
+    with pytest.raises(InputError, match=r"bad\.keras: not a Keras model"):
         run(monkeypatch, command, str(path))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a picture of two figures, a blank one, one that is damaged, and a note."""
-    path = tmp_path / "pictures"
+    """A folder with an image of two digits, a blank image, a damaged image, and a text file."""
+    path = tmp_path / "images"
     path.mkdir()
     Image.fromarray(draw("50")).save(path / "a.png")
     Image.fromarray(np.full((50, 50), 255, np.uint8)).save(path / "b.png")
-    (path / "c.png").write_text("no picture")
+    (path / "c.png").write_text("not an image")
     (path / "note.txt").write_text("a note")
     return path
 
 
-def test_a_folder_is_read_and_what_cannot_be_is_named(
+def test_the_images_of_a_folder_are_read_and_bad_ones_reported(
     model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -88,10 +88,10 @@ def test_a_folder_is_read_and_what_cannot_be_is_named(
     assert len(first.split(": ")[1].split(" (")[0]) == 2
     assert second == f"{folder / 'b.png'}: no digit"
     (error,) = [line for line in captured.err.splitlines() if line.startswith("error: ")]
-    assert "c.png: no picture" in error
+    assert "c.png: not an image" in error
 
 
-def test_json_is_an_object_a_line(
+def test_json_has_one_object_per_line(
     model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -107,7 +107,7 @@ def test_json_is_an_object_a_line(
 
 
 @pytest.mark.parametrize("name", ["a.png", "b.png"])
-def test_what_was_read_is_drawn(model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_reading_is_drawn(model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     drawn = folder / "drawn.png"
     run(monkeypatch, "read", str(folder / name), "--model", str(model), "--show", str(drawn))
     assert Image.open(drawn).width > 500
@@ -115,9 +115,9 @@ def test_what_was_read_is_drawn(model: Path, folder: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["a.png", "b.png", "--show", "x.png"], "draws one picture, not 2"), (["empty"], "no picture in this folder")],
+    [(["a.png", "b.png", "--show", "x.png"], "needs a single image, not 2"), (["empty"], "no images in this folder")],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_unusable_arguments_are_reported(
     model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     (folder / "empty").mkdir()
@@ -126,9 +126,9 @@ def test_what_cannot_be_done_is_one_line(
         run(monkeypatch, "read", *arguments, "--model", str(model))
 
 
-def test_an_exported_model_lies_beside_it(
+def test_a_model_is_exported_next_to_the_original(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(monkeypatch, "export", str(model), "--format", "tflite")
     assert model.with_suffix(".tflite").exists()
-    assert "differ from Keras's by" in capsys.readouterr().out
+    assert "differ from Keras's by at most" in capsys.readouterr().out

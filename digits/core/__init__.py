@@ -1,1 +1,1 @@
-"""What everything stands on: errors, files, parameters, labelled images, and stages as programs."""
+"""The foundation: errors, files, parameters, labelled images, and stages as programs."""

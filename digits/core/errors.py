@@ -1,4 +1,4 @@
-"""Mistakes that a person can mend, told in one line."""
+"""Mistakes that the user can fix, reported in one line."""
 
 import os
 import sys
@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 
 class InputError(Exception):
-    """A bad parameter, file or network. Its message names it, what is wrong and what to do."""
+    """A bad parameter, file or network. The message names it and says what is wrong and how to fix it."""
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Call ``main`` as a program: an InputError is one line on stderr and exit code 1, Ctrl-C is exit code 130.
+    """Call ``main`` as a program: InputError becomes one line on stderr and exit code 1, Ctrl-C exit code 130.
 
-    DVC commits the outputs of a command that exits with 0, so that an interrupted one must not. A reader that has seen
-    enough, such as head, ends it with exit code 1 and without a word.
+    DVC commits the outputs of a command that exits with 0, so an interrupted one must not. If whatever reads stdout
+    stops reading, as ``head`` does, the program ends silently with exit code 1.
     """
     try:
         main()
@@ -22,6 +22,6 @@ def run_main(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # What is left in the buffer has nowhere to go either.
+        # Python would fail again when it flushes the buffer at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either complete or absent."""
 
 import csv
 import io
@@ -13,9 +13,9 @@ from digits.core.errors import InputError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to, which takes the name ``path`` when the block ends without an exception.
+    """Yield a temporary path to write to; it is renamed to ``path`` if the block ends without an exception.
 
-    A process killed within the block leaves ``path`` as it was; the ``.partial`` file is overwritten next time.
+    A process killed inside the block leaves ``path`` unchanged; the ``.partial`` file is overwritten next time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 with ``\\n`` line ends on every system, so that its hash is the same everywhere."""
+    """Write ``text`` as UTF-8 with ``\\n`` line endings on every system, so that its hash is the same everywhere."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
@@ -38,21 +38,21 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_json(path: Path, stage: str, *keys: str) -> dict[str, Any]:
-    """Read what ``write_json`` wrote in ``stage``. Raises InputError where it is missing, damaged or lacks a key."""
+    """Read what ``write_json`` wrote in ``stage``. Raises InputError if it is missing or damaged, or lacks a key."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {again(stage)}") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no JSON ({error}); {again(stage)}") from None
+        raise InputError(f"{path}: not valid JSON ({error}); {again(stage)}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in content]
     if missing:
-        raise InputError(f"{path}: lacks {', '.join(missing)}; {again(stage)}")
+        raise InputError(f"{path}: is missing {', '.join(missing)}; {again(stage)}")
     return dict(content)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``rows``, at least one, under their keys as .csv or, where the path says so, as .tsv."""
+    """Write one or more ``rows``, with their keys as header, as .csv or .tsv, whichever ``path`` ends with."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), delimiter=_delimiter(path), lineterminator="\n")
     writer.writeheader()
@@ -61,9 +61,9 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_table(path: Path, stage: str, columns: Mapping[str, Callable[[str], Any]]) -> list[dict[str, Any]]:
-    """Read ``columns``, each through its type, of what ``write_table`` wrote in ``stage``.
+    """Read ``columns``, each converted to its type, from what ``write_table`` wrote in ``stage``.
 
-    Raises InputError where the file is missing, holds no row, or lacks a column or a value.
+    Raises InputError if the file is missing or has no rows, or a column or a value is missing or malformed.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -74,7 +74,7 @@ def read_table(path: Path, stage: str, columns: Mapping[str, Callable[[str], Any
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {again(stage)}") from None
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f"{path}: no table with the columns {', '.join(columns)} ({error}); {again(stage)}") from None
+        raise InputError(f"{path}: not a table of {', '.join(columns)} ({error}); {again(stage)}") from None
     if not rows:
         raise InputError(f"{path}: empty; {again(stage)}")
     return rows
@@ -85,5 +85,5 @@ def _delimiter(path: Path) -> str:
 
 
 def again(stage: str) -> str:
-    """Return what to do where an output of ``stage`` is missing or damaged."""
-    return f"make it anew: dvc repro --force {stage}"
+    """Return what to do if an output of ``stage`` is missing or damaged."""
+    return f"recreate it with: dvc repro --force {stage}"

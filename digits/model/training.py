@@ -1,4 +1,4 @@
-"""The training loop: order, schedule, checkpoint, resume."""
+"""The training loop: shuffling, checkpoints and resuming."""
 
 import json
 import sys
@@ -16,27 +16,27 @@ from digits.core.files import again, replacing, write_table
 from digits.core.store import CLASSES, SIDE, Dataset
 from digits.model.backend import keras, tf
 
-# Other versions round differently.
+# Checkpoints of other versions are not resumed, because those round differently.
 VERSIONS = (keras.__version__, tf.__version__)
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 Row = dict[str, float]
 
 
 def make_deterministic(seed: int) -> None:
-    """Let every following operation of this process give the same bits for the same ``seed``."""
+    """Make every later operation of this process give the same bits for the same ``seed``."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
 
 def count_images(passes: Sequence[Path]) -> int:
-    """Return how many pictures each of ``passes`` has.
+    """Return the number of images in each of ``passes``.
 
-    Raises InputError where one is damaged or has another number, which would otherwise come to light an epoch later.
+    Raises InputError if one is damaged or has another number, which would otherwise surface epochs later.
     """
     counts = [len(store.load(path, "augment").labels) for path in passes]
     for path, count in zip(passes, counts, strict=True):
         if count != counts[0]:
-            raise InputError(f"{path}: {count} pictures, not {counts[0]} as in {passes[0]}; {again('augment')}")
+            raise InputError(f"{path}: {count} images, but {passes[0]} has {counts[0]}; {again('augment')}")
     return counts[0]
 
 
@@ -45,7 +45,7 @@ def train(
     passes: Sequence[Path],
     validation: Dataset,
     *,
-    images: int,
+    count: int,
     epochs: int,
     batch_size: int,
     seed: int,
@@ -53,32 +53,32 @@ def train(
     curves: Path,
     checkpoint: Path,
 ) -> list[Row]:
-    """Train the compiled ``model`` in place and return the epochs' losses, accuracies and seconds.
+    """Train the compiled ``model`` in place and return each epoch's losses, accuracies and seconds.
 
-    Epoch e, counted from 0, goes through ``passes[e % len(passes)]``, .npz files of ``images`` pictures, in an order
-    drawn from (seed, e). ``curves`` is a .tsv rewritten after each epoch. So is ``checkpoint``; where it exists,
-    training goes on from it, and ends with the same bits as if it had never stopped. The weights kept are those of the
-    ``last`` epoch, or of the ``best``: the most accurate one on ``validation``, of equals the one with the lower loss.
+    Epoch e, counted from 0, trains on ``passes[e % len(passes)]``, .npz files of ``count`` images each, in an order
+    drawn from (seed, e). ``curves``, a .tsv, and ``checkpoint`` are rewritten after each epoch. If ``checkpoint``
+    exists, training resumes from it and ends with the same bits as if it had never stopped. The weights kept are those
+    of the ``last`` epoch or of the ``best``: the most accurate on ``validation``, the lower loss breaking ties.
 
-    Raises InputError where the loss is no longer a number, or where ``best`` is asked of an optimiser with ``use_ema``.
+    Raises InputError if the loss is no longer finite, or if ``keep`` is ``best`` and the optimiser has ``use_ema``.
     """
     if keep == "best" and model.optimizer.use_ema:
         raise InputError(
-            "train.keep: should be last: the optimizer's use_ema gives its mean of the weights after the last epoch"
+            "train.keep: should be last: the optimizer's use_ema averages the weights only after the last epoch"
         )
     model.optimizer.build(model.trainable_variables)
     state = _State(model, epochs, keep, curves, checkpoint)
     first = state.restore()
     model.fit(
-        batches(passes, range(first, epochs), images, batch_size, seed),
-        steps_per_epoch=-(-images // batch_size),
+        batches(passes, range(first, epochs), count, batch_size, seed),
+        steps_per_epoch=-(-count // batch_size),
         initial_epoch=first,
         epochs=epochs,
         validation_data=(validation.images, one_hot(validation.labels)),
         validation_batch_size=1000,
         shuffle=False,
         callbacks=[state],
-        # A bar for people, a line an epoch for logs.
+        # A progress bar for people, one line per epoch for logs.
         verbose=1 if sys.stdout.isatty() else 2,
     )
     if keep == "best":
@@ -87,7 +87,7 @@ def train(
 
 
 def kept_row(rows: Sequence[Row], keep: str) -> Row:
-    """Return the row of the epoch whose weights are kept."""
+    """Return the row of the epoch whose weights are kept, as ``train`` describes."""
     return rows[-1] if keep == "last" else max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
 
 
@@ -96,34 +96,36 @@ def one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.eye(CLASSES, dtype=np.float32)[labels]
 
 
-def batches(passes: Sequence[Path], epochs: range, images: int, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Return the batches of ``epochs`` of ``train``, one after another: pictures uint8 (N, 28, 28) and labels float32
-    (N, 10)."""
+def batches(passes: Sequence[Path], epochs: range, count: int, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Return the batches of ``epochs``, one epoch after another, as ``train`` describes.
+
+    A batch is images, uint8 (N, 28, 28), and one-hot labels, float32 (N, 10).
+    """
 
     def load(epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         dataset = store.load(passes[epoch % len(passes)], "augment")
-        order = np.random.default_rng([seed, epoch]).permutation(images)
+        order = np.random.default_rng([seed, epoch]).permutation(count)
         return dataset.images[order], one_hot(dataset.labels[order])
 
     def load_epoch(epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pictures, labels = tf.numpy_function(load, [epoch], (tf.uint8, tf.float32), stateful=False)
-        return tf.ensure_shape(pictures, (images, SIDE, SIDE)), tf.ensure_shape(labels, (images, CLASSES))
+        images, labels = tf.numpy_function(load, [epoch], (tf.uint8, tf.float32), stateful=False)
+        return tf.ensure_shape(images, (count, SIDE, SIDE)), tf.ensure_shape(labels, (count, CLASSES))
 
-    def split(pictures: tf.Tensor, labels: tf.Tensor) -> tf.data.Dataset:
-        # A slice a batch: to cut the tensors into single pictures and batch those again would cost a core's time.
-        starts = tf.data.Dataset.range(0, images, batch_size)
-        return starts.map(lambda start: (pictures[start : start + batch_size], labels[start : start + batch_size]))
+    def split(images: tf.Tensor, labels: tf.Tensor) -> tf.data.Dataset:
+        # One slice per batch: cutting the tensors into single images and batching those again would take a whole core.
+        starts = tf.data.Dataset.range(0, count, batch_size)
+        return starts.map(lambda start: (images[start : start + batch_size], labels[start : start + batch_size]))
 
-    # The next epoch's pictures are read while this one trains.
+    # The next epoch's images are read while this one trains.
     loaded = tf.data.Dataset.range(epochs.start, epochs.stop).map(load_epoch).prefetch(1)
     return loaded.flat_map(split).prefetch(4)
 
 
 class _State(keras.callbacks.Callback):  # type: ignore[misc]
-    """What a training has reached: all that its next epoch depends on, in one file.
+    """The state of a training: everything that its next epoch depends on, in one file.
 
-    keras.callbacks.BackupAndRestore leaves out the history and the best weights. The random state of layers such as
-    Dropout is among the model's variables.
+    keras.callbacks.BackupAndRestore omits the history and the best weights. The random state of layers such as Dropout
+    is among the model's variables.
     """
 
     def __init__(self, model: keras.Model, epochs: int, keep: str, curves: Path, checkpoint: Path) -> None:
@@ -135,7 +137,7 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
         self.begun = 0.0
 
     def restore(self) -> int:
-        """Take up the checkpoint, if there is one, and return the number of finished epochs."""
+        """Load the checkpoint, if there is one, and return the number of finished epochs."""
         if not self.checkpoint.exists():
             return 0
         try:
@@ -145,15 +147,15 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
                     [archive[f"{group}{number}"] for number in range(int(archive[group]))]
                     for group in ("weights", "slots", "best")
                 )
-        except Exception as error:  # A power cut may leave anything.
-            print(f"warning: {self.checkpoint}: damaged ({error}); starting from the first epoch", file=sys.stderr)
+        except Exception as error:  # A power cut, for example, may leave anything.
+            print(f"warning: {self.checkpoint}: damaged ({error}); starting with the first epoch", file=sys.stderr)
             return 0
         self.rows, self.best = rows, best
-        # DVC has deleted the curves, and perhaps no epoch is left to write them again.
+        # DVC has deleted the curves, and there may be no epoch left that would write them again.
         self._draw()
         _assign(self.network.variables, weights)
         _assign(self.network.optimizer.variables, slots)
-        print(f"going on after epoch {len(self.rows)} of {self.epochs}")
+        print(f"resuming after epoch {len(self.rows)} of {self.epochs}")
         return len(self.rows)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -162,7 +164,9 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         if not np.isfinite(logs["loss"]):
-            raise InputError(f"train.optimizer: the loss is {logs['loss']} in epoch {epoch + 1}; slow it down")
+            raise InputError(
+                f"train.optimizer: the loss is {logs['loss']} in epoch {epoch + 1}; lower its learning rate"
+            )
         seconds = time.perf_counter() - self.begun
         self.rows.append(
             {"epoch": epoch + 1, **{column: float(logs[column]) for column in COLUMNS[1:]}, "seconds": seconds}

@@ -1,4 +1,4 @@
-"""An image file, or an array, into grey levels."""
+"""Decode an image file or an array into grey levels."""
 
 import io
 import warnings
@@ -14,23 +14,25 @@ from digits.core.errors import InputError
 
 Source = str | Path | bytes | Image.Image | NDArray[Any]
 Grey = NDArray[np.uint8]
-# Larger pictures are shrunk to this longest side, in pixels: a digit that one can read has enough of them left.
+# Larger images are shrunk until their longer side has this many pixels: enough for any legible digit.
 LONGEST = 1600
 
 
 def decode(source: Source) -> tuple[Grey, float]:
-    """Return a picture's grey levels, uint8 (H, W), no side longer than 1600, and its own pixels to one of them.
+    """Return the grey levels of an image, uint8 (H, W) with no side longer than 1600, and the factor it was shrunk by.
 
-    Raises InputError where it is no picture.
+    source: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or
+        floats from 0 to 1.
+    Raises InputError if it is not an image.
     """
-    name = source if isinstance(source, str | Path) else "the picture"
+    name = source if isinstance(source, str | Path) else "the image"
     try:
         with warnings.catch_warnings():
-            # Twice as many pixels are an error, and stay one; telephones take pictures between the two.
+            # Pillow warns at half the number of pixels that it refuses; photographs from phones may lie between these.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = _open(source)
             width = image.width
-            # JPEG can be decoded at a part of its size.
+            # A JPEG can be decoded at a fraction of its size.
             image.draft(None, (LONGEST, LONGEST))
             rotated = ImageOps.exif_transpose(image)
             drawn_width = image.width
@@ -40,13 +42,13 @@ def decode(source: Source) -> tuple[Grey, float]:
     except FileNotFoundError:
         raise InputError(f"{name}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{name}: a folder, not a picture") from None
+        raise InputError(f"{name}: a folder, not an image") from None
     except UnidentifiedImageError:
-        raise InputError(f"{name}: no picture in a format that is known here") from None
+        raise InputError(f"{name}: not an image in a supported format") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{name}: too many pixels; shrink it, to 4000 on its longest side at the most") from None
-    except Exception as error:  # Pillow raises whatever the damage leads to, from OSError to SyntaxError.
-        raise InputError(f"{name}: a damaged picture ({' '.join(str(error).split())})") from None
+        raise InputError(f"{name}: too many pixels; shrink it to 4000 on its longer side") from None
+    except Exception as error:  # Pillow raises anything from OSError to SyntaxError.
+        raise InputError(f"{name}: damaged image ({' '.join(str(error).split())})") from None
     scale = width / drawn_width
     if (longest := max(grey.shape)) > LONGEST:
         part = LONGEST / longest
@@ -65,7 +67,7 @@ def _open(source: Source) -> Image.Image:
 
 def _levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        raise InputError(f"the picture: an array {array.shape}, not (height, width) with 3, 4 or no channels")
+        raise InputError(f"the image: an array of shape {array.shape}, not (height, width) with 3, 4 or no channels")
     if array.dtype == np.uint8:
         return array
     if array.dtype == np.bool_:
@@ -74,20 +76,20 @@ def _levels(array: NDArray[Any]) -> NDArray[np.uint8]:
         return np.asarray(array >> 8, np.uint8)
     if np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
         return np.asarray(np.rint(array * 255), np.uint8)
-    raise InputError(f"the picture: an array of {array.dtype}, not of uint8, uint16, bool, or floats from 0 to 1")
+    raise InputError(f"the image: an array of {array.dtype}, not of uint8, uint16, bool, or floats from 0 to 1")
 
 
 def _grey(image: Image.Image) -> Grey:
     if image.mode.startswith(("I", "F")):
         levels = np.asarray(image, np.float64)
-        # 16 bits are the most that a picture's file has.
+        # Image files have at most 16 bits per channel.
         top = 65535 if levels.max() > 255 else 255
         return np.clip(levels * 255 / top, 0, 255).astype(np.uint8)
     if image.has_transparency_data:
         colours = np.asarray(image.convert("RGBA"), np.float32)
         opaque = colours[..., 3] / 255
         grey = np.asarray(image.convert("RGBA").convert("RGB").convert("L"), np.float32)
-        # Light ink on nothing is meant for a dark ground.
+        # Light ink on a transparent background is meant for a dark one.
         seen = float(opaque.sum())
         ground = 0 if opaque.min() < 1 and seen and (grey * opaque).sum() / seen > 160 else 255
         return (grey * opaque + ground * (1 - opaque)).astype(np.uint8)

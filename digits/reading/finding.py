@@ -1,4 +1,4 @@
-"""The digits of an image, each cut out and put into MNIST's format."""
+"""Find the digits of an image, each cut out and converted to MNIST's format."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from digits.reading.pieces import NOTHING, Box, around, find_pieces, group, sort
 
 
 class Crop(NamedTuple):
-    """A digit of a picture.
+    """A digit of an image.
 
-    box: x, y, width and height in the pixels of the picture, counted from its upper left corner
+    box: x, y, width and height in the image's pixels, from its upper left corner
     image: uint8 (28, 28), in MNIST's format: white ink (255) on black (0)
     ink: float32 (H, W), the strokes within the box, 0 to 1
-    cut: whether the picture's left margin may cut a neighbour that touches it, and whether the right one may
+    cut: whether the left edge of the image may cut off a touching neighbour, and whether the right edge may
     """
 
     box: tuple[int, int, int, int]
@@ -34,15 +34,13 @@ Lines = list[list[Crop]]
 
 
 def find(source: Source) -> list[Lines]:
-    """Find the digits of a picture in every way that it may be seen, the likeliest first: each way has its lines from
-    top to bottom, each from left to right, and no line where there is no ink.
+    """Find the digits of an image under every interpretation, the likeliest first. Each is a list of lines, top to
+    bottom, of digits, left to right; it is empty if there is no ink.
 
-    There are several ways to see a large picture that is no plain drawing: the ink may be dark or light, what is paler
-    than the rest may be rules, and the largest piece a shadow. What a network makes of each tells which one is right.
+    A large photograph has several interpretations: the ink may be dark or light, paler ink may be ruled lines, and the
+    largest piece may be a shadow. The network's predictions show which one is right.
 
-    source: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or
-        floats from 0 to 1.
-    Raises InputError where it is no picture.
+    source: as ``decode`` takes it. Raises InputError if it is not an image.
     """
     grey, scale = decoding.decode(source)
     if is_noise(grey):
@@ -64,7 +62,7 @@ def _without_largest(boxes: Sequence[Box]) -> list[Box]:
 
 def _crop(ink: Ink, labels: NDArray[np.int32], members: Sequence[int], boxes: Sequence[Box], scale: float) -> Crop:
     box = around(boxes, members)
-    # A stroke's soft edge lies below the threshold, up to some pixels outside.
+    # A stroke's soft edge extends a few pixels beyond the threshold.
     rim = max(1, round(0.03 * box.size))
     wide = Box(
         max(0, box.left - rim),
@@ -75,7 +73,7 @@ def _crop(ink: Ink, labels: NDArray[np.int32], members: Sequence[int], boxes: Se
     window = (slice(wide.top, wide.bottom), slice(wide.left, wide.right))
     own = np.isin(labels[window], np.array(members) + 1).astype(np.uint8)
     near = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1,) * 2))
-    # Soft edges of others' strokes are not this digit's.
+    # The soft edges of other digits do not belong to this one.
     near[(labels[window] > 0) & (own == 0)] = 0
     strokes = ink[window] * near
     full = float(np.percentile(strokes[own > 0], 90))
@@ -83,16 +81,17 @@ def _crop(ink: Ink, labels: NDArray[np.int32], members: Sequence[int], boxes: Se
     image = to_mnist(strokes)
     strokes = strokes[box.top - wide.top :, box.left - wide.left :][: box.height, : box.width]
     left, top, width, height = (round(each * scale) for each in (box.left, box.top, box.width, box.height))
-    # What fills the whole height is cropped tightly: there the margin cuts no neighbour.
+    # A piece that fills the whole height is a tight crop, whose edges cut off no neighbour.
     tight = box.top == 0 and box.bottom == ink.shape[0]
     cut = (box.left == 0 and not tight, box.right == ink.shape[1] and not tight)
     return Crop((left, top, max(1, width), max(1, height)), image, strokes, cut)
 
 
 def parts(crop: Crop) -> list[list[Crop]]:
-    """Return what a crop may be instead of one digit: two that touch; one without the neighbour that the margin cuts.
+    """Return what a crop may be instead of one digit: two that touch, or one without a neighbour cut off by the edge.
 
-    Which are digits a network tells: Y. LeCun et al., "Gradient-based learning applied to document recognition" (1998).
+    The network decides which are digits, as in Y. LeCun et al., "Gradient-based learning applied to document
+    recognition" (1998).
     """
     height, width = crop.ink.shape
     if crop.cut == (False, False):
@@ -105,10 +104,10 @@ def parts(crop: Crop) -> list[list[Crop]]:
 
 
 def _parted(crop: Crop, low: float, high: float) -> list[Crop]:
-    """Cut a crop in two, between these parts of its width, from top to bottom where least ink is in the way."""
+    """Cut a crop in two from top to bottom where there is least ink, between these fractions of its width."""
     height, width = crop.ink.shape
     first = round(low * width)
-    # A way that winds costs, too.
+    # The constant penalises long paths.
     cost = crop.ink[:, first : max(first + 1, round(high * width))] + 0.02
     for row in range(1, height):
         before = np.pad(cost[row - 1], 1, constant_values=np.inf)
@@ -126,7 +125,7 @@ def _parted(crop: Crop, low: float, high: float) -> list[Crop]:
 
 
 def _trimmed(crop: Crop, ink: Ink, cut: tuple[bool, bool]) -> Crop:
-    """Return what is left of a crop where it has no more than this ``ink``, an array of the same shape."""
+    """Return the crop of which only this ``ink``, an array of the same shape, is left."""
     rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return Crop(crop.box, np.zeros((SIDE, SIDE), np.uint8), ink, cut)

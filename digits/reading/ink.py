@@ -1,4 +1,4 @@
-"""Grey levels into ink: which pixels belong to strokes, and how strongly."""
+"""Separate ink from its background: which pixels belong to strokes, and how strongly."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,27 +11,29 @@ from digits.reading.decoding import Grey
 from digits.reading.mnist_format import Ink
 from digits.reading.pieces import CUT_OUT, FAINT, Box, components, ink_threshold
 
-# A picture nearly all of whose margin is within so many grey levels of one has that for its ground.
+# If nearly all of an image's margin is within this many grey levels of one level, that is its background.
 EVEN = 1
 # The background of such an image may be uneven by this many grey levels.
 UNEVEN = 12
-# Noise of no greater standard deviation, in grey levels, is none.
+# Noise of at most this standard deviation, in grey levels, is ignored.
 QUIET = 1
-# A picture with a shorter side is no photograph of paper: its only digit may fill it from margin to margin.
+# An image with a shorter side is not a photograph of paper: its only digit may fill it from edge to edge.
 SMALL = 100
-# A picture with no more large pieces, strokes or what lies between them, is of a digit or two with wide strokes.
+# An image with at most this many large pieces shows one or two digits with wide strokes.
 FEW = 8
 
 
 def find_inks(grey: Grey) -> list[tuple[Ink, bool]]:
-    """Return, for each way to see the picture, the likeliest first, how much ink each pixel has, float32 (H, W): 0 is
-    the ground, 1 the ground's whole distance to black or, where the ink is light, to white; and whether nothing but ink
-    stands out, as in a drawing or a clean scan."""
+    """Return, for each interpretation of the image, the likeliest first, the ink of each pixel, float32 (H, W), and
+    whether the background is plain, as in a drawing or a clean scan.
+
+    Ink is 0 at the background's level and 1 at black or, if the ink is light, at white.
+    """
     margin = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     middle = np.uint8(np.median(margin))
     cut_out = max(grey.shape) <= CUT_OUT
     noise = _noise(grey) if cut_out else 0.0
-    # A stroke or a rule may cross it, or neighbours lie on it.
+    # A stroke or a ruled line may cross the margin, or neighbouring digits may touch it.
     spread, part = max(EVEN, min(3 * noise, UNEVEN)), 0.6 if cut_out else 0.8
     if (cv2.absdiff(margin, np.full_like(margin, middle)) <= spread).mean() <= part:
         return [(ink, False) for ink in _find_inks_on_uneven_ground(grey)]
@@ -40,7 +42,7 @@ def find_inks(grey: Grey) -> list[tuple[Ink, bool]]:
     raw = _against(_denoised(grey) if noisy else grey, ground, dark=_is_dark(grey, ground), grained=noisy)
     ink = _without_rules(raw, FAINT)
     ways = [(ink, ink is raw and not noisy)]
-    # What fills the picture is one large digit, or a sheet on a table of one colour: then there is small ink on it.
+    # A piece that fills the image is one large digit, or a sheet on a plain table: then there is small ink on it.
     largest = _largest(components(ink)[2]) / ink.size if min(ink.shape) >= SMALL else 0
     if largest > (0.4 if cut_out else 0.2):
         others = [(other, False) for other in _find_inks_on_uneven_ground(grey)]
@@ -52,20 +54,20 @@ def find_inks(grey: Grey) -> list[tuple[Ink, bool]]:
 
 
 def _find_inks_on_uneven_ground(grey: Grey) -> list[Ink]:
-    # Uneven light, a shadow's edge, a table around the paper: the ground is what a disk wider than a stroke can reach.
+    # Uneven light, a shadow's edge, a table around the paper: a disk wider than a stroke finds the local background.
     grey = _denoised(grey)
     part = min(1.0, 400 / max(grey.shape))
     size = [max(1, round(each * part)) for each in grey.shape[::-1]]
     small: NDArray[Any] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     radius = max(2, round(0.1 * min(small.shape)))
-    # What lies beyond the margin is more of it: a strip of a table is no stroke.
+    # The margin continues beyond the image, so that a strip of table is not taken for a stroke.
     padded = cv2.copyMakeBorder(small, *(2 * radius,) * 4, borderType=cv2.BORDER_REPLICATE)
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     grounds: list[NDArray[Any]] = [
         cv2.morphologyEx(padded, how, disk)[2 * radius : -2 * radius, 2 * radius : -2 * radius]
         for how in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE)
     ]
-    # Against the wrong ground all that lies between strokes stands out as one.
+    # Against the wrong background, everything between the strokes stands out as one piece.
     pieces = [
         components(_without_rules(_against(small, ground, dark=bool(number))))[2]
         for number, ground in enumerate(grounds)
@@ -82,7 +84,7 @@ def _find_inks_on_uneven_ground(grey: Grey) -> list[Ink]:
         ground: NDArray[Any] = grounds[dark]
         if part < 1:
             ground = cv2.resize(ground, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-            # The edge of a table, drawn at two sizes, leaves no seam.
+            # Otherwise the edge of a table, found at a smaller scale, would leave a seam.
             seam = np.ones((2 * round(1 / part) + 1,) * 2, np.uint8)
             ground = (cv2.erode if dark else cv2.dilate)(ground, seam)
         inks.append(_without_rules(_against(grey, np.asarray(ground, np.uint8), dark=dark)))
@@ -95,16 +97,16 @@ def _without_pale(ink: Ink) -> Ink:
 
 
 def _largest(boxes: Sequence[Box]) -> int:
-    """Return the pixels of the largest of ``boxes``, 0 where there is none."""
+    """Return the area of the largest of ``boxes`` in pixels, 0 if there is none."""
     return max((box.width * box.height for box in boxes), default=0)
 
 
 def is_noise(grey: Grey) -> bool:
-    """Return whether neighbouring pixels have next to nothing in common."""
+    """Return whether neighbouring pixels are almost independent."""
     levels = grey.astype(np.float32)
     if min(grey.shape) == 1 or not (variance := float(levels.var())):
         return False
-    # Of independent pixels each mean is twice the variance; of the thinnest pen's strokes no half of that.
+    # For independent pixels each mean is twice the variance; for the thinnest strokes, less than half of that.
     steps = sum(float((np.diff(levels, axis=axis) ** 2).mean()) for axis in (0, 1))
     return steps > 3 * variance
 
@@ -120,16 +122,16 @@ def _denoised(grey: Grey) -> Grey:
 
 
 def _is_dark(grey: Grey, ground: Grey) -> bool:
-    """Return whether the ink is darker than the ground: far from it are few pixels, those of the ink."""
+    """Return whether the ink is darker than the background: the few pixels far from the background are ink."""
     away = grey.astype(np.float32) - ground
     return float((away * away * away).sum()) <= 0
 
 
 def _has_dark_strokes(grey: Grey, widths: Sequence[float]) -> bool:
-    """Return whether the lines, about twice as wide as one of ``widths`` in pixels, are darker than what surrounds
-    them; the edges of shadows and tables are no lines.
+    """Return whether lines about twice as wide as one of ``widths``, in pixels, are darker than their surroundings.
 
-    A line's curvature across it is strong on the one side of zero, that of an edge as strong on both.
+    The edges of shadows and tables do not count: the curvature across a line is strong on one side of zero, that across
+    an edge on both.
     """
     total = 0.0
     for sigma in widths:
@@ -143,27 +145,27 @@ def _against(grey: Grey, ground: Grey, *, dark: bool, grained: bool = True) -> I
     distance, whole = (base - level, base) if dark else (level - base, 255 - base)
     least = 1.0
     if grained:
-        # The ground that was found is the lightest of a grained or noisy one.
+        # On a grainy or noisy background, the level found is its lightest.
         grain = max(0.0, float(np.median(distance)))
         distance = np.where(distance > 2.5 * grain, distance - grain, 0)
-        # In the deepest shadow, or on a dark table, a whole of nearly nothing would make ink of noise.
+        # In deep shadow or on a dark table, dividing by nearly nothing would turn noise into ink.
         least = max(least, 0.3 * float(np.percentile(whole[::8, ::8], 90)))
     return np.clip(distance / np.maximum(whole, least), 0, 1)
 
 
 def _without_rules(ink: Ink, faint: float = 1) -> Ink:
-    """Remove the straight lines of ruled and squared paper, which run from margin to margin, and mend the strokes."""
+    """Remove the lines of ruled and squared paper, which run from edge to edge, and repair the strokes."""
     height, width = ink.shape
     if min(height, width) < SMALL:
         return ink
     mask = (ink > faint * ink_threshold(ink)).astype(np.uint8)
-    # Wide strokes are no rules.
+    # Wide strokes are not ruled lines.
     wide = max(5, round(0.015 * max(height, width)))
     mask[cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8)) > 0] = 0
     rules = np.zeros_like(mask)
     for angle, length in ((np.pi / 2, width), (0.0, height)):
         lines = _lines(mask, angle, 0.5 * length)
-        # Fewer may be strokes, unless they are longer than any.
+        # Fewer lines may be strokes, unless they are longer than any stroke.
         if len(lines) and np.count_nonzero(np.diff(np.sort(lines[:, 0])) > 0.02 * length) < 2:
             lines = _lines(mask, angle, 0.85 * length)
         for rho, theta in lines[:200]:
@@ -177,13 +179,13 @@ def _without_rules(ink: Ink, faint: float = 1) -> Ink:
     rules &= mask
     if not rules.any():
         return ink
-    # Where a stroke crosses a paler rule it stays.
+    # A stroke that crosses a paler line stays.
     rules[ink > 1.4 * np.median(ink[rules > 0])] = 0
     levels = np.rint(ink * 255).astype(np.uint8)
     return cv2.inpaint(levels, rules, 3, cv2.INPAINT_TELEA).astype(np.float32) / np.float32(255)
 
 
 def _lines(mask: NDArray[np.uint8], angle: float, votes: float) -> NDArray[np.float32]:
-    """Return (N, 2), distance from the corner and angle, of lines about ``angle`` with so many pixels of ``mask``."""
+    """Return lines, (N, 2): distance from the corner and angle, near ``angle`` and on ``votes`` pixels of ``mask``."""
     found = cv2.HoughLines(mask, 1, np.pi / 720, round(votes), min_theta=max(0, angle - 0.2), max_theta=angle + 0.2)
     return np.empty((0, 2), np.float32) if found is None else np.asarray(found[:, 0], np.float32)

@@ -1,7 +1,7 @@
-"""The strokes of a digit into MNIST's format.
+"""Convert the strokes of a digit to MNIST's format.
 
-MNIST's makers put each digit's tight box, its aspect ratio kept, anti-aliased into 20×20 pixels, and these into 28×28
-so that the centre of mass lies at the centre: http://yann.lecun.com/exdb/mnist/, and, for what they left unsaid,
+MNIST's authors scaled each digit's tight box, aspect ratio kept, to 20×20 anti-aliased pixels, and placed these in
+28×28 with the centre of mass at the centre: http://yann.lecun.com/exdb/mnist/ and, for what they left unsaid,
 C. Yadav and L. Bottou, "Cold case: the lost MNIST digits" (2019).
 """
 
@@ -13,15 +13,15 @@ from digits.core.store import SIDE
 from digits.reading.decoding import Grey
 
 Ink = NDArray[np.float32]
-# MNIST's measures in pixels: the box of a digit, and where its centre of mass goes, the first pixel's centre being 0.
+# In pixels: the side of a digit's box, and the coordinate of its centre of mass, the first pixel's centre being 0.
 BOX, CENTRE = 20, 14
-# Strokes thinner than this part of the digit's size are thickened: MNIST's are some three pixels of the twenty.
+# Strokes thinner than this fraction of the digit's size are thickened: MNIST's are about three pixels of twenty.
 THINNEST = 0.14
 
 
 def to_mnist(ink: Ink) -> Grey:
-    """Put a digit, float32 (H, W), 1 for ink and 0 for ground, into MNIST's format: uint8 (28, 28)."""
-    # A small picture has pixels that a stroke's edge covers in part, a large one the blur beyond it.
+    """Convert a digit, float32 (H, W), 1 for ink and 0 for background, to MNIST's format: uint8 (28, 28)."""
+    # In a small image, pixels are partly covered by a stroke's edge; in a large one, there is blur beyond the edge.
     small = max(ink.shape) <= 2 * BOX
     edge = 0.02 if small else 0.1
     rows, columns = (np.flatnonzero((ink > edge).any(axis=axis)) for axis in (1, 0))
@@ -48,7 +48,7 @@ def to_mnist(ink: Ink) -> Grey:
 
 def _thickened(ink: Ink) -> Ink:
     mask = (ink > 0.5).astype(np.uint8)
-    # Within a stroke of width w the mean distance to the ground is w / 4.
+    # Within a stroke of width w the mean distance to the background is w / 4.
     distance = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
     width = 4 * float(distance[distance > 0].mean()) - 1 if mask.any() else 1.0
     missing = round(THINNEST * max(ink.shape) - width)

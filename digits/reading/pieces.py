@@ -1,4 +1,4 @@
-"""Ink into pieces, and pieces into digits and lines."""
+"""Group ink into pieces, and pieces into digits and lines."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from digits.reading.mnist_format import Ink
 
-# An image whose longer side is no longer than this may be cut out between neighbours, which lie on its margin; it is
-# seen in one way only.
+# An image with sides up to this length may be a crop with parts of neighbouring digits at its edges; it has only one
+# interpretation.
 CUT_OUT = 400
-# A stroke may be this much fainter in some parts.
+# A stroke may be fainter in places by this factor.
 FAINT = 0.5
 
 
 class Box(NamedTuple):
-    """A rectangle of pixels, from left and top up to, but without, right and bottom."""
+    """A rectangle of pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -41,14 +41,15 @@ NOTHING = Box(0, 0, 0, 0)
 
 
 def ink_threshold(ink: Ink) -> float:
-    """Return the amount from which on a pixel is ink, by Otsu's method."""
+    """Return the amount above which a pixel counts as ink, by Otsu's method."""
     otsu, _ = cv2.threshold(np.rint(ink * 255).astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return max(otsu / 255, 0.08)
 
 
 def components(ink: Ink, faint: float = 1) -> tuple[NDArray[np.int32], NDArray[np.int32], list[Box]]:
+    """Return the piece that each pixel belongs to, int32 (H, W), counted from 1, 0 for none; the pieces' areas; and
+    their boxes. A piece that is faint everywhere has an empty box."""
     threshold = ink_threshold(ink)
-    # Of a clean picture's strokes some parts are faint, but none is so all along.
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > faint * threshold).astype(np.uint8), connectivity=8)
     strong = np.bincount(labels[ink > threshold], minlength=len(stats))[1:] > 0
     boxes = [
@@ -59,21 +60,21 @@ def components(ink: Ink, faint: float = 1) -> tuple[NDArray[np.int32], NDArray[n
 
 
 def find_pieces(ink: Ink, *, clean: bool) -> tuple[NDArray[np.int32], list[Box]]:
-    """Return the piece of ink that each pixel is of, int32 (H, W), counted from 1, 0 for none, and their boxes.
+    """Return the piece that each pixel belongs to, int32 (H, W), counted from 1, 0 for none, and the pieces' boxes.
 
-    Those much paler than the others, or cut by the picture's margin where others are whole, have no area.
+    Pieces much paler than the others, or cut off by the image's edge while others are whole, have empty boxes.
     """
     labels, areas, boxes = components(ink, FAINT if clean else 1)
     if not boxes:
         return labels, []
     strengths = np.bincount(labels.ravel(), weights=ink.ravel())[1:] / areas
-    # The typical one: half of all ink is at least so strong.
+    # Half of all ink is at least this strong.
     order = np.argsort(strengths)
     typical = strengths[order][np.searchsorted(np.cumsum(areas[order]), areas.sum() / 2)]
     kept = strengths > 0.5 * typical
     height, width = ink.shape
     whole = np.array([box.left > 0 and box.top > 0 and box.right < width and box.bottom < height for box in boxes])
-    # A line of digits is no digit between neighbours.
+    # A wide image is a line of digits, not one digit between neighbours.
     if max(ink.shape) <= CUT_OUT and width < 2 * height:
         middle = np.array([box.left < width / 2 < box.right for box in boxes])
         if (kept & middle).any():
@@ -85,11 +86,11 @@ def find_pieces(ink: Ink, *, clean: bool) -> tuple[NDArray[np.int32], list[Box]]
 
 
 def group(boxes: Sequence[Box]) -> list[list[int]]:
-    """Return the pieces of each digit, as indices of ``boxes``: specks left out, broken strokes joined."""
+    """Return the pieces of each digit, as indices into ``boxes``: specks dropped, broken strokes joined."""
     inked = sorted((box for box in boxes if box.size), key=lambda box: box.size)
     if not inked:
         return []
-    # Of all that is within boxes, half is in smaller ones.
+    # Half of the boxes' total area is in boxes no larger than the typical one.
     areas = np.cumsum([box.width * box.height for box in inked])
     height = inked[int(np.searchsorted(areas, areas[-1] / 2))].size
     groups = [([index], box) for index, box in enumerate(boxes) if box.size >= max(0.12 * height, 3)]
@@ -102,7 +103,7 @@ def group(boxes: Sequence[Box]) -> list[list[int]]:
             joined = [each for each in joined if each not in near]
             joined.append((sum((each[0] for each in near), members), _union(box, *(each[1] for each in near))))
         groups = joined
-    # Grain comes in swarms of which no speck is large.
+    # Grain forms clusters of specks, none of them large.
     return [
         members
         for members, box in groups
@@ -111,7 +112,7 @@ def group(boxes: Sequence[Box]) -> list[list[int]]:
 
 
 def _belong(one: Box, other: Box, height: float) -> bool:
-    # Before all else, since nearly all pairs are far from each other.
+    # Checked first, because nearly all pairs are far apart.
     width = max(one.right, other.right) - min(one.left, other.left)
     if width > 1.7 * height or max(one.bottom, other.bottom) - min(one.top, other.top) > 1.7 * height:
         return False
@@ -136,7 +137,7 @@ def around(boxes: Sequence[Box], members: Sequence[int]) -> Box:
 
 
 def sort(groups: Sequence[list[int]], boxes: Sequence[Box]) -> list[list[list[int]]]:
-    """Return the digits in lines: one belongs to a line where it overlaps its neighbour to the left by a half."""
+    """Return the digits in lines: a digit joins a line if it overlaps the line's last digit vertically by 40 %."""
     lines: list[list[list[int]]] = []
     for members in sorted(groups, key=lambda members: around(boxes, members).left):
         box = around(boxes, members)

@@ -1,4 +1,4 @@
-"""A trained model that reads pictures."""
+"""Read images with a trained model."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,13 +16,13 @@ from digits.reading import finding
 from digits.reading.decoding import Source
 from digits.reading.finding import Crop, Lines
 
-# Pictures and pieces of ink that are read as one batch.
+# Number of images and crops that make up a batch.
 BATCH = 2000
-# Of the ways to see a picture the first is taken where each of its digits has a probability above CERTAIN, or unless
-# another way scores MORE: a digit of a probability of 1 scores one, one of SURE nothing, and what is less likely, most
-# often no digit, less. Chosen, as are the next two, on photographs made of validation digits.
+# The first interpretation of an image is used if all its digits have a probability above CERTAIN; otherwise another one
+# is used if it scores higher by more than MORE. A digit scores 1 at probability 1, 0 at SURE, and less below, where
+# most crops are not digits. These and the next two were chosen on synthetic photographs of validation digits.
 CERTAIN, SURE, MORE = 0.999, 0.85, 3
-# A piece of no greater probability is looked at in parts, which count where each has a greater one than the second.
+# A crop at or below UNSURE is also read in parts, which replace it if each is above PART.
 UNSURE, PART = 0.9, 0.97
 
 
@@ -30,9 +30,9 @@ class Digit(NamedTuple):
     """A digit that was read.
 
     digit: 0 to 9, the likeliest
-    probability: how likely, 0 to 1
-    probabilities: float32 (10,), of each digit
-    box: x, y, width and height in the picture's pixels, counted from its upper left corner
+    probability: of this digit, 0 to 1
+    probabilities: of each digit, float32 (10,)
+    box: x, y, width and height in the image's pixels, from its upper left corner
     image: uint8 (28, 28), what the network saw
     """
 
@@ -44,7 +44,7 @@ class Digit(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The lines of a picture from top to bottom, each with its digits from left to right; no line where none is."""
+    """The lines of an image from top to bottom, each with its digits from left to right."""
 
     lines: list[list[Digit]]
 
@@ -60,26 +60,26 @@ class Reading(NamedTuple):
 
 
 class Recognizer:
-    """Reads the digits of a picture: drawn, scanned or photographed, dark on light or light on dark."""
+    """Reads the digits of an image: drawn, scanned or photographed, dark on light or light on dark."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
 
     @classmethod
     def load(cls, path: str | Path) -> "Recognizer":
-        """Take the model from a .keras file that the pipeline has written. Raises InputError where it is none."""
+        """Load the model from a .keras file that the pipeline wrote. Raises InputError if it is not one."""
         return cls(network.load(Path(path)))
 
-    def read(self, picture: Source) -> Reading:
-        """Read a path, a file's bytes, a PIL image or an array, as ``digits.reading.finding.find`` takes them.
+    def read(self, image: Source) -> Reading:
+        """Read an image: a path, a file's bytes, a PIL image or an array, as ``digits.reading.decoding.decode`` takes.
 
-        Raises InputError where it is no picture.
+        Raises InputError if it is not an image.
         """
-        return self._read([finding.find(picture)])[0]
+        return self._read([finding.find(image)])[0]
 
     def read_all(self, sources: Iterable[Source]) -> Iterator[Reading | InputError]:
-        """Read pictures in batches; in place of the reading of one that is no picture stands what is wrong with it."""
-        # The network reads a batch while the next one is prepared, in Python, where further threads would but wait.
+        """Read images in batches; for one that cannot be read, yield the error instead of a reading."""
+        # The network reads one batch while Python prepares the next; more threads would only wait for each other.
         before: Future[list[Reading | InputError]] | None = None
         with ThreadPoolExecutor(1) as thread:
             for batch in _find_batches(sources):
@@ -105,7 +105,7 @@ class Recognizer:
         ]
 
     def _read_pieces(self, crops: Sequence[Crop]) -> list[list[Digit]]:
-        """Return each crop's digit, or those of its parts where these are sure and the whole is not."""
+        """Return each crop's digit, or those of its parts if they are certain and the whole is not."""
         pieces = [[digit] for digit in self._read_digits(crops)]
         unsure = [number for number, (digit,) in enumerate(pieces) if digit.probability <= UNSURE]
         ways = [(number, way) for number in unsure for way in finding.parts(crops[number])]
@@ -125,11 +125,11 @@ class Recognizer:
 
 
 def _surest(readings: Sequence[Reading]) -> Reading:
-    """Return the likeliest of the readings of one picture, of which the first is of the likeliest way to see it."""
+    """Return the best of the readings of one image; the first belongs to its likeliest interpretation."""
     first = readings[0]
     if first.digits and min(each.probability for each in first.digits) > CERTAIN:
         return first
-    # To see nothing where there is something is no way.
+    # An empty reading is no alternative to one with digits.
     others = [reading for reading in readings[1:] if reading.digits]
     best = max([first, *others], key=_score)
     return best if _score(best) > _score(first) + MORE else first

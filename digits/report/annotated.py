@@ -1,40 +1,57 @@
-"""What was read of an image, drawn over it."""
+"""The digits read in an image, drawn over it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from digits.report.basics import RIGHT, WRONG, Images, show
+from digits.report.basics import RIGHT, WRONG, Images, confidence, show
+
+COLUMNS = 10
+# Digits above this probability are drawn in the colour of correct ones.
+SURE = 0.9
 
 
-def reading(picture: NDArray[np.uint8], read: Sequence[tuple[int, float, Sequence[float], Images]]) -> Figure:
-    """Draw a picture, uint8 (H, W), with a box around each digit read in it, and below it what the network saw.
+class Digit(Protocol):
+    """What is drawn of a digit: its value, probability, box and image, as ``digits.reading`` returns them."""
 
-    read: of each digit its value, its probability, its box (x, y, width, height) in the picture's pixels, its 28×28.
-    """
-    columns = 10
-    rows = -(-len(read) // columns)
-    height, width = picture.shape
+    @property
+    def digit(self) -> int: ...
+    @property
+    def probability(self) -> float: ...
+    @property
+    def box(self) -> tuple[int, int, int, int]: ...
+    @property
+    def image(self) -> Images: ...
+
+
+def reading(image: NDArray[np.uint8], scale: float, read: Sequence[Digit]) -> Figure:
+    """Draw ``image``, uint8 (H, W), shrunk by the factor ``scale``, with a box around each digit that was ``read``, and
+    below it what the network saw."""
+    rows = -(-len(read) // COLUMNS)
+    height, width = image.shape
     tall = min(8.0, 10 * height / width)
     drawn = Figure(figsize=(10, tall + 1.3 * rows), layout="constrained")
     parts: Any = drawn.subfigures(2, 1, height_ratios=(tall, max(1.3 * rows, 0.01)))
     axes = parts[0].subplots()
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.axis("off")
-    for digit, _, (x, y, wide, high), _ in read:
-        axes.add_patch(Rectangle((x, y), wide, high, fill=False, edgecolor=WRONG))
-        axes.text(x, y, str(digit), color=WRONG, fontsize=11, va="bottom", clip_on=True)
+    for each in read:
+        colour = RIGHT if each.probability > SURE else WRONG
+        x, y, wide, high = (side / scale for side in each.box)
+        axes.add_patch(Rectangle((x, y), wide, high, fill=False, edgecolor=colour))
+        axes.text(x, y, str(each.digit), color=colour, fontsize=11, va="bottom")
     if not read:
         axes.set_title("no digit")
         return drawn
-    places = parts[1].subplots(rows, columns, squeeze=False).ravel()
-    for place, (digit, probability, _, image) in zip(places, read, strict=False):
-        show(place, image)
-        place.set_title(f"{digit}\n{probability:.1%}", fontsize=9, color=RIGHT if probability > 0.9 else WRONG)
+    places = parts[1].subplots(rows, COLUMNS, squeeze=False).ravel()
+    for place, each in zip(places, read, strict=False):
+        show(place, each.image)
+        colour = RIGHT if each.probability > SURE else WRONG
+        place.set_title(f"{each.digit}\n{confidence(each.probability)}", fontsize=10, color=colour)
     for place in places[len(read) :]:
         place.axis("off")
     return drawn

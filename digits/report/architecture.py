@@ -17,24 +17,25 @@ COLOURS = {
 
 
 def layers(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the layers, each with its class, output shape and number of parameters, from the input down."""
-    figure = Figure(figsize=(6.5, 0.42 * len(rows) + 0.9))
+    """Draw the layers, each with its class, details, output shape and number of parameters, from the input down."""
+    figure = Figure(figsize=(7.5, 0.38 * len(rows) + 0.9))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 6.5), ylim=(-len(rows) - 0.9, 1))
+    axes.set(xlim=(0, 7.5), ylim=(-len(rows) - 0.9, 1))
     axes.axis("off")
-    for x, heading, align in ((0.5, "layer", "left"), (3.7, "output", "center"), (6.0, "parameters", "right")):
-        axes.text(x, 0.3, heading, ha=align, va="center", fontsize=9, color="grey")
+    columns = (
+        ("layer", 0.4, "left"), ("details", 2.5, "left"), ("output", 5.1, "center"), ("parameters", 7.1, "right")
+    )  # fmt: skip
+    for column, x, align in columns:
+        axes.text(x, 0.3, column, ha=align, va="center", fontsize=10, color="dimgrey")
     for number, row in enumerate(rows):
-        name, parameters = row["layer"], row["parameters"]
         y = -number - 0.4
-        box = FancyBboxPatch(
-            (0.4, y - 0.33), 5.7, 0.66, "round,pad=0,rounding_size=0.12", facecolor=COLOURS.get(name, "#eeeeee"),
-            edgecolor="#888888",
-        )  # fmt: skip
+        colour = COLOURS.get(row["layer"], "#eeeeee")
+        box = FancyBboxPatch((0.3, y - 0.33), 6.9, 0.66, "round,pad=0,rounding_size=0.12", fc=colour, ec="#888888")
         axes.add_patch(box)
-        axes.text(0.5, y, name, va="center", fontsize=10)
-        axes.text(3.7, y, row["output"], ha="center", va="center", fontsize=10)
-        axes.text(6.0, y, f"{parameters:,}" if parameters else "", ha="right", va="center", fontsize=10)
+        for column, x, align in columns:
+            value = row[column]
+            text = value if isinstance(value, str) else f"{value:,}" if value else ""
+            axes.text(x, y, text, ha=align, va="center", fontsize=10.5)
     total = sum(row["parameters"] for row in rows)
-    axes.text(6.0, -len(rows) - 0.45, f"{total:,} in all", ha="right", va="center", fontsize=10, weight="bold")
+    axes.text(7.1, -len(rows) - 0.45, f"{total:,} in total", ha="right", va="center", fontsize=10.5, weight="bold")
     return figure

@@ -1,4 +1,4 @@
-"""A page in the browser on which one draws digits, or uploads a picture of some, and sees what is read."""
+"""A web page on which to draw digits or upload an image, and see what is read."""
 
 import os
 import socket
@@ -11,11 +11,11 @@ from PIL import Image
 from digits.core.errors import InputError
 from digits.reading.recognizer import Recognizer
 
-# Before Gradio is imported, which otherwise asks its maker's server for its newest version.
+# Set before Gradio is imported, which otherwise checks its maker's server for a newer version.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-# Gradio's canvas begins with no tool in hand. The brush is the first; the tools' names are in the browser's language.
+# Gradio's canvas starts with no tool selected. The brush is the first; its name depends on the browser's language.
 TAKE_BRUSH = """
 () => {
     let tries = 100;
@@ -27,14 +27,14 @@ TAKE_BRUSH = """
 }
 """
 
-# The 28×28 pixels are shown larger, each as a square.
+# Each of the 28×28 pixels is shown as a square of this side.
 ENLARGED = 5
 
 
 def serve(recognizer: Recognizer, host: str, port: int) -> None:
-    """Show the page at ``host``, an address of this machine, and ``port`` until interrupted.
+    """Serve the page at ``host``, an address of this machine, and ``port`` until interrupted.
 
-    Raises InputError where Gradio is missing, or where that address cannot be listened on.
+    Raises InputError if Gradio is missing or the address cannot be used.
     """
     if not 0 < port < 65_536:
         raise InputError(f"--port {port}: should be from 1 to 65535")
@@ -42,28 +42,28 @@ def serve(recognizer: Recognizer, host: str, port: int) -> None:
         import gradio
     except ImportError as error:
         raise InputError(f"{error.name or 'gradio'} is missing; pip install -r requirements-demo.txt") from None
-    # Gradio asks its own page whether it is up, which no proxy could tell.
+    # Gradio requests its own page to see whether it is up; a proxy would not reach it.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), host]))
-    # Fonts of the system, since those of Gradio's themes are fetched from the network.
+    # System fonts, because the fonts of Gradio's themes are fetched from the network.
     theme = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise InputError(
-            f"{host}:{port}: cannot be listened on ({error.strerror}); choose another with --port or --host"
+            f"{host}:{port}: cannot listen on this address ({error.strerror}); choose another with --port or --host"
         ) from None
     page(recognizer).launch(server_name=host, server_port=port, theme=theme, share=False, footer_links=[])
 
 
 def page(recognizer: Recognizer) -> Any:
-    """Return a gradio.Blocks."""
+    """Build the page, a gradio.Blocks."""
     import gradio
 
-    def read(picture: Image.Image | None) -> tuple[str, Any, Any, Any]:
+    def read(image: Image.Image | None) -> tuple[str, Any, Any, Any]:
         digits, text = [], ""
-        if picture is not None:
+        if image is not None:
             try:
-                reading = recognizer.read(picture)
+                reading = recognizer.read(image)
             except InputError as error:
                 raise gradio.Error(str(error)) from None
             digits, text = reading.digits, reading.text
@@ -77,9 +77,9 @@ def page(recognizer: Recognizer) -> Any:
     def select(probabilities: list[list[float]], event: gradio.SelectData) -> dict[str, float] | None:
         return bars(probabilities, int(event.index))
 
-    # Each stroke's picture would stay on disk for good: those of more than an hour ago go, once an hour.
+    # Gradio saves an image after each stroke; every hour, those older than an hour are deleted.
     with gradio.Blocks(title="Digits", analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
-        gradio.Markdown("# Digits\nDraw one or several, or give a picture of some: drawn, scanned or photographed.")
+        gradio.Markdown("# Digits\nDraw some digits, or upload a drawing, a scan or a photograph of some.")
         with gradio.Row():
             with gradio.Column():
                 with gradio.Tab("Draw"):
@@ -95,12 +95,12 @@ def page(recognizer: Recognizer) -> Any:
                         show_label=False,
                         elem_id="canvas",
                     )
-                with gradio.Tab("Picture"):
+                with gradio.Tab("Image"):
                     upload = gradio.Image(type="pil", sources=["upload", "webcam", "clipboard"], elem_id="upload")
             with gradio.Column():
                 text = gradio.Textbox(label="Reading", lines=1, max_lines=20, elem_id="text")
                 seen = gradio.Gallery(
-                    label="What the network saw; choose one to see its probabilities",
+                    label="What the network saw; select one to see its probabilities",
                     format="png",
                     columns=4,
                     fit_columns=False,

@@ -3,13 +3,13 @@ import pytest
 from digits.core.errors import InputError, run_main
 
 
-def test_bad_input_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_gives_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     def main() -> None:
         raise InputError("params.yaml: wrong")
 
     with pytest.raises(SystemExit) as caught:
         run_main(main)
-    # sys.exit prints a text to stderr and exits with 1.
+    # Given a string, sys.exit prints it to stderr and exits with 1.
     assert caught.value.code == "error: params.yaml: wrong"
 
 

@@ -17,7 +17,7 @@ def load_with(tmp_path: Path, section: str, **changes: object) -> params.Params:
     return params.load(path)
 
 
-def test_the_parameters_of_the_repository_are_good() -> None:
+def test_the_parameters_of_the_repository_are_valid() -> None:
     params.load(ROOT / "params.yaml")
 
 
@@ -41,7 +41,7 @@ def test_the_parameters_of_the_repository_are_good() -> None:
         ("evaluate", "shift", -1, "greater than or equal to 0"),
     ],
 )
-def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(
+def test_a_bad_value_is_reported_with_its_key_and_what_is_allowed(
     tmp_path: Path, section: str, key: str, value: object, allowed: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -52,38 +52,38 @@ def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(
     assert "\n" not in message
 
 
-def test_an_unknown_key_is_named(tmp_path: Path) -> None:
+def test_an_unknown_key_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train\.epoch: unknown key"):
         load_with(tmp_path, "train", epoch=3)
 
 
-def test_a_mirror_of_an_unknown_dataset_is_named(tmp_path: Path) -> None:
+def test_mirrors_of_an_unknown_dataset_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"download\.mirrors\.minst.*: 'minst'"):
         load_with(tmp_path, "download", mirrors={"minst": []})
 
 
-def test_a_recipe_takes_the_place_of_what_it_names(root: Path, tmp_path: Path) -> None:
+def test_a_recipe_replaces_the_keys_that_it_names(root: Path, tmp_path: Path) -> None:
     recipes = tmp_path / "recipes.yaml"
-    recipes.write_text(yaml.safe_dump({"still": {"augment": {"rotation": 0}}, "bad": {"train": 1}}))
-    loaded = params.load(root, f"{recipes}:still")
+    recipes.write_text(yaml.safe_dump({"upright": {"augment": {"rotation": 0}}, "bad": {"train": 1}}))
+    loaded = params.load(root, f"{recipes}:upright")
     assert loaded.augment.rotation == 0
     assert loaded.augment.shear == PARAMS["augment"]["shear"]
     assert loaded.train == params.load(root).train
-    with pytest.raises(InputError, match=r"recipes\.yaml: no recipe 'other'; it has bad, still"):
+    with pytest.raises(InputError, match=r"recipes\.yaml: no recipe 'other'; it has bad, upright"):
         params.load(root, f"{recipes}:other")
     with pytest.raises(InputError, match=r"recipes\.yaml:bad: train: 1: should be a mapping"):
         params.load(root, f"{recipes}:bad")
 
 
-def test_what_is_wrong_in_the_root_is_told_of_the_root(tmp_path: Path) -> None:
+def test_an_error_in_params_yaml_is_not_blamed_on_the_recipe(tmp_path: Path) -> None:
     root, recipes = tmp_path / "params.yaml", tmp_path / "recipes.yaml"
     root.write_text(yaml.safe_dump({**PARAMS, "plot": {**PARAMS["plot"], "dpi": 1}}))
-    recipes.write_text(yaml.safe_dump({"still": {"augment": {"rotation": 0}}}))
+    recipes.write_text(yaml.safe_dump({"upright": {"augment": {"rotation": 0}}}))
     with pytest.raises(InputError, match=r"params\.yaml: plot\.dpi: 1: "):
-        params.load(root, f"{recipes}:still")
+        params.load(root, f"{recipes}:upright")
 
 
-def test_a_missing_key_is_named(tmp_path: Path) -> None:
+def test_a_missing_key_is_reported(tmp_path: Path) -> None:
     content = copy.deepcopy(PARAMS)
     del content["augment"]["shear"]
     path = tmp_path / "params.yaml"
@@ -106,7 +106,7 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
         "? !!binary aaaa\n: 1",
     ],
 )
-def test_a_file_that_is_no_mapping_is_one_line(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_reported_in_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=r"params\.yaml: ") as caught:
@@ -114,12 +114,12 @@ def test_a_file_that_is_no_mapping_is_one_line(tmp_path: Path, text: str) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="run from the top of the repository"):
+def test_the_error_for_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="run this in the root of the repository"):
         params.load(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize(("text", "value"), [("1e-05", 1e-5), ("2E+1", 20.0), ("5e0", 5.0)])
-def test_numbers_with_an_exponent_are_read_as_dvc_writes_them(root: Path, text: str, value: float) -> None:
+def test_numbers_with_an_exponent_are_numbers_as_in_dvc(root: Path, text: str, value: float) -> None:
     root.write_text(root.read_text(encoding="utf-8").replace("rotation: 12", f"rotation: {text}"))
     assert params.load(root).augment.rotation == value

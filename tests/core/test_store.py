@@ -15,7 +15,9 @@ from digits.core.store import Dataset
     hnp.arrays(np.uint8, st.integers(1, 5).map(lambda count: (count, 28, 28))),
     st.sampled_from(["mnist", "mnist-sample"]),
 )
-def test_a_dataset_comes_back(tmp_path_factory: pytest.TempPathFactory, images: np.ndarray, name: str) -> None:
+def test_a_dataset_is_loaded_as_it_was_saved(
+    tmp_path_factory: pytest.TempPathFactory, images: np.ndarray, name: str
+) -> None:
     path = tmp_path_factory.mktemp("store") / "some.npz"
     labels = (np.arange(len(images)) % 10).astype(np.uint8)
     store.save(path, Dataset(name, images, labels))
@@ -31,13 +33,15 @@ def test_the_same_dataset_gives_the_same_bytes(tmp_path: Path, dataset: Dataset)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def test_arrays_beside_the_dataset_come_back(tmp_path: Path, dataset: Dataset) -> None:
+def test_additional_arrays_are_loaded_as_they_were_saved(tmp_path: Path, dataset: Dataset) -> None:
     store.save(tmp_path / "a.npz", dataset, more=np.arange(3))
     assert store.load_arrays(tmp_path / "a.npz", "evaluate", "more")["more"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "text", "truncated", "flipped", "other arrays"])
-def test_a_damaged_file_names_itself_and_the_command(tmp_path: Path, dataset: Dataset, damage: str) -> None:
+def test_the_error_for_a_damaged_file_names_the_file_and_the_command(
+    tmp_path: Path, dataset: Dataset, damage: str
+) -> None:
     path = tmp_path / "train.npz"
     store.save(path, dataset)
     content = bytearray(path.read_bytes())
@@ -72,7 +76,7 @@ def test_a_damaged_file_names_itself_and_the_command(tmp_path: Path, dataset: Da
         (np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)),
     ],
 )
-def test_arrays_of_another_kind_are_refused(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> None:
+def test_arrays_of_the_wrong_type_or_shape_are_rejected(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> None:
     store.save(tmp_path / "train.npz", Dataset("mnist", images, labels))
     with pytest.raises(InputError, match=r"train\.npz: (images|labels) are"):
         store.load(tmp_path / "train.npz", "preprocess")

@@ -18,13 +18,13 @@ def with_only(**ranges: float) -> Augment:
     return OFF.model_copy(update=ranges)
 
 
-def test_with_everything_off_pictures_stay_as_they_are(dataset: Dataset) -> None:
+def test_with_everything_off_images_are_unchanged(dataset: Dataset) -> None:
     assert is_identity(OFF)
     np.testing.assert_array_equal(augment(dataset.images, OFF, 0), dataset.images)
 
 
 @pytest.mark.parametrize("name", ["rotation", "zoom", "shift", "shear", "elastic_alpha"])
-def test_each_range_deforms_by_itself(dataset: Dataset, name: str) -> None:
+def test_each_deformation_works_on_its_own(dataset: Dataset, name: str) -> None:
     params = with_only(**{name: 0.1 if name in ("zoom", "shift") else 10})
     assert not is_identity(params)
     result = augment(dataset.images, params, 0)
@@ -32,7 +32,7 @@ def test_each_range_deforms_by_itself(dataset: Dataset, name: str) -> None:
 
 
 @pytest.mark.parametrize("params", [ALL, ALL.model_copy(update={"elastic_alpha": 0})])
-def test_a_pass_depends_on_its_seed_and_number_alone(dataset: Dataset, params: Augment) -> None:
+def test_a_pass_depends_only_on_its_seed_and_number(dataset: Dataset, params: Augment) -> None:
     third = augment(dataset.images, params, 2)
     more_passes = params.model_copy(update={"passes": 9})
     np.testing.assert_array_equal(third, augment(dataset.images, more_passes, 2))
@@ -40,12 +40,12 @@ def test_a_pass_depends_on_its_seed_and_number_alone(dataset: Dataset, params: A
     assert (third != augment(dataset.images, params.model_copy(update={"seed": 1}), 2)).any()
 
 
-def test_the_pictures_of_a_pass_are_deformed_differently(dataset: Dataset) -> None:
+def test_images_of_a_pass_are_deformed_differently(dataset: Dataset) -> None:
     same = np.repeat(dataset.images[:1], 20, axis=0)
     assert len(np.unique(augment(same, ALL, 0), axis=0)) == 20
 
 
-def test_more_pictures_than_a_chunk_are_all_deformed(dataset: Dataset) -> None:
+def test_all_images_are_deformed_even_if_they_exceed_a_chunk(dataset: Dataset) -> None:
     images = np.tile(dataset.images, (15, 1, 1))
     result = augment(images, ALL, 0)
     assert result.shape == images.shape
@@ -65,7 +65,7 @@ def test_without_shift_the_centre_stays(rotation: float, zoom: float, shear: flo
 
 
 @given(angle=st.floats(1, 90))
-def test_rotation_keeps_lengths_and_stays_in_its_range(angle: float) -> None:
+def test_rotation_preserves_lengths_and_stays_within_its_range(angle: float) -> None:
     linear = affine_matrices(np.random.default_rng(0), 200, with_only(rotation=angle))[:, :, :2]
     np.testing.assert_allclose(linear @ linear.transpose(0, 2, 1), np.broadcast_to(np.eye(2), linear.shape), atol=1e-5)
     angles = np.degrees(np.arctan2(linear[:, 1, 0], linear[:, 0, 0]))
@@ -74,7 +74,7 @@ def test_rotation_keeps_lengths_and_stays_in_its_range(angle: float) -> None:
 
 
 @given(shift=st.floats(0.01, 0.5))
-def test_shift_is_a_part_of_the_size_either_way(shift: float) -> None:
+def test_shift_is_a_fraction_of_the_size_in_either_direction(shift: float) -> None:
     offsets = affine_matrices(np.random.default_rng(0), 200, with_only(shift=shift))[:, :, 2]
     assert np.abs(offsets).max() <= 28 * shift * 1.001
     assert offsets.min() < -20 * shift
@@ -82,7 +82,7 @@ def test_shift_is_a_part_of_the_size_either_way(shift: float) -> None:
 
 
 @pytest.mark.parametrize("sigma", [2, 4, 6])
-def test_elastic_fields_have_the_spread_and_smoothness_of_simards(sigma: float) -> None:
+def test_elastic_fields_are_as_large_and_as_smooth_as_simards(sigma: float) -> None:
     rng = np.random.default_rng(0)
     ours = elastic_fields(rng, 2000, elastic_basis(8, sigma)).reshape(-1, 28, 28)
     noise = rng.uniform(-1, 1, (1000, 28, 28))

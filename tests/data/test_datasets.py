@@ -41,7 +41,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 class ErrorPage(BaseHTTPRequestHandler):
-    """What a captive portal answers to everything."""
+    """Answers every request with a login page, as a captive portal does."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -53,7 +53,7 @@ class ErrorPage(BaseHTTPRequestHandler):
 
 
 class Truncating(Quiet):
-    """Promises a whole file and hangs up after its first bytes."""
+    """Announces a whole file and closes the connection after its first bytes."""
 
     def copyfile(self, source, outputfile) -> None:  # type: ignore[no-untyped-def]
         outputfile.write(source.read(100))
@@ -94,23 +94,23 @@ def test_a_url_is_a_mirror(tmp_path: Path, mirror: Path, serve) -> None:  # type
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("error page", "wrong bytes"),
-        ("truncating", "broken connection"),
+        ("error page", "wrong content"),
+        ("truncating", "connection lost"),
         ("empty site", "HTTP status 404"),
-        ("other bytes", "wrong bytes"),
+        ("other bytes", "wrong content"),
         ("no folder", "No such file or directory"),
-        ("refusing", "cannot be reached"),
-        ("swallowing", "no answer"),
+        ("refusing", "unreachable"),
+        ("silent", "no answer"),
     ],
 )
-def test_a_bad_mirror_is_named_and_passed_over(  # type: ignore[no-untyped-def]
+def test_a_bad_mirror_is_reported_and_skipped(  # type: ignore[no-untyped-def]
     tmp_path: Path, mirror: Path, serve, kind: str, reason: str,
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(datasets, "ANSWER_SECONDS", 2.0)
     other = tmp_path / "other"
     other.mkdir()
-    silent = socket.create_server(("127.0.0.1", 0), backlog=1)
+    server = socket.create_server(("127.0.0.1", 0), backlog=1)
     match kind:
         case "error page":
             bad = serve(ErrorPage)
@@ -125,47 +125,48 @@ def test_a_bad_mirror_is_named_and_passed_over(  # type: ignore[no-untyped-def]
         case "no folder":
             bad = str(tmp_path / "nowhere")
         case "refusing":
-            port = silent.getsockname()[1]
-            silent.close()
+            port = server.getsockname()[1]
+            server.close()
             bad = f"http://127.0.0.1:{port}/"
-        case "swallowing":
-            # It takes the connection, and answers nothing to what is sent.
-            bad = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        case "silent":
+            # It accepts the connection but never answers.
+            bad = f"http://127.0.0.1:{server.getsockname()[1]}/"
     datasets.download("mnist", [bad, str(mirror)], tmp_path / "raw")
-    silent.close()
+    server.close()
     assert_downloaded(tmp_path / "raw")
     warning = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("warning"))
     assert bad in warning
     assert reason in warning
 
 
-def test_without_a_mirror_left_all_are_named_and_no_file_is_left(tmp_path: Path, mirror: Path) -> None:
+def test_if_every_mirror_fails_all_are_reported_and_no_file_is_left(tmp_path: Path, mirror: Path) -> None:
     for file in FILES:
         (mirror / file).write_bytes(b"other")
-    with pytest.raises(datasets.UnavailableError, match=r"no mirror serves mnist: .*wrong bytes.*; .*nowhere: "):
+    with pytest.raises(datasets.UnavailableError, match=r"no mirror serves mnist: .*wrong content.*; .*nowhere: "):
         datasets.download("mnist", [str(mirror), str(tmp_path / "nowhere")], tmp_path / "raw")
     assert not list((tmp_path / "raw").glob("*"))
 
 
-def test_the_sample_is_5000_real_digits_in_mnists_proportions(tmp_path: Path) -> None:
+def test_the_sample_is_5000_different_digits_in_mnists_proportions(tmp_path: Path) -> None:
     datasets.write_sample(tmp_path / datasets.SAMPLE)
     train, test = datasets.read(tmp_path)
     assert (train.name, test.name) == ("mnist-sample", "mnist-sample")
     assert np.bincount(train.labels).tolist() == [430] * 10
     assert np.bincount(test.labels).tolist() == [70] * 10
-    pictures = np.concatenate([train.images, test.images]).reshape(5000, -1)
-    assert len(np.unique(pictures, axis=0)) == 5000
-    # MNIST's ink covers a fifth of a picture.
-    assert 0.15 < (pictures > 0).mean() < 0.25
+    images = np.concatenate([train.images, test.images]).reshape(5000, -1)
+    assert len(np.unique(images, axis=0)) == 5000
+    # In MNIST, ink covers a fifth of an image.
+    assert 0.15 < (images > 0).mean() < 0.25
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3, max_side=5)))
-def test_idx_comes_back(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray) -> None:
+def test_an_idx_file_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray) -> None:
     path = tmp_path_factory.mktemp("idx") / "file.gz"
     datasets.write_idx(path, array)
     np.testing.assert_array_equal(datasets.read_idx(path, array.ndim), array)
 
 
+# Without the time (mtime=0) in the gzip headers: pytest-xdist needs the same parameters in every process.
 GOOD = bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 6])
 
 
@@ -174,16 +175,16 @@ GOOD = bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 6])
     [
         b"not gzip",
         b"",
-        gzip.compress(b""),
-        gzip.compress(GOOD)[:-6],
-        gzip.compress(GOOD[:6]),
-        gzip.compress(GOOD[:-1]),
-        gzip.compress(GOOD + b"7"),
-        gzip.compress(bytes([0, 0, 13]) + GOOD[3:]),
-        gzip.compress(bytes([0, 0, 8, 2]) + GOOD[4:]),
+        gzip.compress(b"", mtime=0),
+        gzip.compress(GOOD, mtime=0)[:-6],
+        gzip.compress(GOOD[:6], mtime=0),
+        gzip.compress(GOOD[:-1], mtime=0),
+        gzip.compress(GOOD + b"7", mtime=0),
+        gzip.compress(bytes([0, 0, 13]) + GOOD[3:], mtime=0),
+        gzip.compress(bytes([0, 0, 8, 2]) + GOOD[4:], mtime=0),
     ],
 )
-def test_a_damaged_idx_file_names_itself_and_the_command(tmp_path: Path, content: bytes) -> None:
+def test_the_error_for_a_damaged_idx_file_names_the_file_and_the_command(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"labels\.gz: .*dvc repro --force download") as caught:
@@ -191,7 +192,7 @@ def test_a_damaged_idx_file_names_itself_and_the_command(tmp_path: Path, content
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_do_not_belong_together_are_named(tmp_path: Path, mirror: Path) -> None:
+def test_images_and_labels_that_do_not_match_are_reported(tmp_path: Path, mirror: Path) -> None:
     datasets.write_idx(mirror / datasets.TRAIN_LABELS, np.zeros(59, np.uint8))
     (tmp_path / "raw").mkdir()
     mirror.rename(tmp_path / "raw" / "mnist")
@@ -199,6 +200,6 @@ def test_files_that_do_not_belong_together_are_named(tmp_path: Path, mirror: Pat
         datasets.read(tmp_path / "raw")
 
 
-def test_no_dataset_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds 0 datasets"):
+def test_a_missing_dataset_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="contains 0 datasets"):
         datasets.read(tmp_path)

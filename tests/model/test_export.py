@@ -23,7 +23,7 @@ def model() -> keras.Model:
 
 
 @pytest.mark.parametrize("form", export.SUFFIXES)
-def test_what_is_exported_reads_as_the_model_does(model: keras.Model, tmp_path: Path, form: str) -> None:
+def test_an_exported_model_gives_the_same_probabilities(model: keras.Model, tmp_path: Path, form: str) -> None:
     if form == "onnx":
         pytest.importorskip("onnxruntime")
         pytest.importorskip("tf2onnx")
@@ -34,7 +34,7 @@ def test_what_is_exported_reads_as_the_model_does(model: keras.Model, tmp_path: 
     np.testing.assert_allclose(export.open_exported(path, form)(images), expected, atol=1e-5)
 
 
-def test_one_that_reads_otherwise_is_not_written(
+def test_an_export_with_other_probabilities_is_not_written(
     model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "open_exported", lambda *_: lambda images: np.full((len(images), 10), 0.1))
@@ -44,5 +44,5 @@ def test_one_that_reads_otherwise_is_not_written(
 
 
 def test_a_folder_is_not_overwritten(model: keras.Model, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=re.escape(f"{tmp_path}: is there already")):
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path}: already exists")):
         export.export(model, tmp_path, "saved_model")

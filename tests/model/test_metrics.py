@@ -7,7 +7,7 @@ from digits.model import metrics
 
 
 @given(st.integers(1, 10_000).flatmap(lambda images: st.tuples(st.integers(0, images), st.just(images))))
-def test_the_interval_holds_the_accuracy(counts: tuple[int, int]) -> None:
+def test_the_interval_contains_the_accuracy(counts: tuple[int, int]) -> None:
     errors, images = counts
     measured = metrics.accuracy(errors, images)
     assert 0 <= measured["accuracy_low"] <= measured["accuracy"] + 1e-12
@@ -15,7 +15,7 @@ def test_the_interval_holds_the_accuracy(counts: tuple[int, int]) -> None:
 
 
 def test_wilsons_interval() -> None:
-    # 40 errors in 10,000, worked out by hand from Wilson's formula.
+    # 40 errors in 10,000, calculated directly from Wilson's formula.
     z, p, n = 1.959963984540054, 0.996, 10_000
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
@@ -24,7 +24,7 @@ def test_wilsons_interval() -> None:
     assert measured["accuracy_high"] == pytest.approx(centre + half)
 
 
-def one_hot_ish(predicted: list[int], confidence: float) -> np.ndarray:
+def probabilities_of(predicted: list[int], confidence: float) -> np.ndarray:
     probabilities = np.full((len(predicted), 10), (1 - confidence) / 9, np.float32)
     probabilities[np.arange(len(predicted)), predicted] = confidence
     return probabilities
@@ -32,28 +32,26 @@ def one_hot_ish(predicted: list[int], confidence: float) -> np.ndarray:
 
 def test_classification_counts_errors() -> None:
     labels = np.array([0, 1, 1, 2])
-    measured = metrics.classification(labels, one_hot_ish([0, 1, 2, 2], 0.91))
+    measured = metrics.classification(labels, probabilities_of([0, 1, 2, 2], 0.91))
     assert (measured["images"], measured["errors"], measured["accuracy"]) == (4, 1, 0.75)
-    # F1 of 0 is 1; of 1, with one found of two, 2/3; of 2, with one of two right, 2/3.
-    assert measured["macro_f1"] == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
     assert measured["loss"] == pytest.approx(-(3 * np.log(0.91) + np.log(0.01)) / 4, rel=1e-5)
 
 
 def test_each_digit_has_its_own_accuracy() -> None:
-    rows = metrics.by_digit(np.array([0, 1, 1, 2]), one_hot_ish([0, 1, 2, 2], 0.91))
+    rows = metrics.by_digit(np.array([0, 1, 1, 2]), probabilities_of([0, 1, 2, 2], 0.91))
     assert [(row["digit"], row["images"], row["errors"]) for row in rows] == [(0, 1, 0), (1, 2, 1), (2, 1, 0)]
     assert rows[1] == {"digit": 1, **metrics.accuracy(1, 2)}
 
 
-def test_calibration_error_is_the_distance_of_confidence_and_accuracy() -> None:
+def test_calibration_error_is_the_distance_between_confidence_and_accuracy() -> None:
     labels = np.array([3] * 10)
-    assert metrics.calibration_error(labels, one_hot_ish([3] * 9 + [4], 0.9)) == pytest.approx(0, abs=1e-6)
-    assert metrics.calibration_error(labels, one_hot_ish([4] * 10, 0.9)) == pytest.approx(0.9)
+    assert metrics.calibration_error(labels, probabilities_of([3] * 9 + [4], 0.9)) == pytest.approx(0, abs=1e-6)
+    assert metrics.calibration_error(labels, probabilities_of([4] * 10, 0.9)) == pytest.approx(0.9)
 
 
 @given(st.floats(0.2, 5))
 @settings(max_examples=10)
-def test_the_temperature_that_was_put_on_is_found(temperature: float) -> None:
+def test_the_temperature_of_known_logits_is_recovered(temperature: float) -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (20_000, 10))
     # Labels drawn from the probabilities of these logits, so that a temperature of 1 fits them.
@@ -63,20 +61,28 @@ def test_the_temperature_that_was_put_on_is_found(temperature: float) -> None:
     assert metrics.temperature(labels, probabilities) == pytest.approx(temperature, rel=0.05)
 
 
-def test_probabilities_that_were_rounded_to_zero_have_a_temperature() -> None:
+def test_the_temperature_of_probabilities_rounded_to_zero_is_finite() -> None:
     probabilities = np.eye(10, dtype=np.float32)
     assert metrics.temperature(np.arange(10), probabilities) == 1
     assert metrics.temperature((np.arange(10) + 1) % 10, probabilities) == pytest.approx(20, rel=0.1)
 
 
-def test_the_spread_is_that_of_a_sample() -> None:
-    assert metrics.spread([1.0, 2.0, 3.0]) == (2.0, 1.0)
+def test_the_spread_is_the_sample_standard_deviation() -> None:
+    assert metrics.spread([1.0, 2.0, 3.0]) == {"accuracy_mean": 2.0, "accuracy_deviation": 1.0}
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.floats(0.2, 1)), min_size=1, max_size=50))
-def test_reliability_counts_every_picture_once(rows: list[tuple[int, int, float]]) -> None:
+def test_reliability_counts_every_image_once(rows: list[tuple[int, int, float]]) -> None:
     labels = np.array([label for label, _, _ in rows])
-    probabilities = np.concatenate([one_hot_ish([predicted], confidence) for _, predicted, confidence in rows])
+    probabilities = np.concatenate([probabilities_of([predicted], confidence) for _, predicted, confidence in rows])
     bins = metrics.reliability(labels, probabilities)
     assert sum(row["images"] for row in bins) == len(rows)
+    assert sum(row["errors"] for row in bins) == sum(label != predicted for label, predicted, _ in rows)
     assert 0 <= metrics.calibration_error(labels, probabilities) <= 1
+
+
+def test_each_bin_has_the_interval_of_its_accuracy() -> None:
+    probabilities = np.concatenate([probabilities_of([0, 1], 0.9), probabilities_of([2], 0.5)])
+    few, sure = metrics.reliability(np.array([0, 0, 2]), probabilities)
+    assert few == {"confidence": pytest.approx(0.5), **metrics.accuracy(0, 1)}
+    assert sure == {"confidence": pytest.approx(0.9), **metrics.accuracy(1, 2)}

@@ -11,7 +11,7 @@ DENSE: network.Spec = {"Dense": {"units": 10, "activation": "softmax"}}
 SMALL: list[network.Spec] = [{"Conv2D": {"filters": 2, "kernel_size": 3}}, {"Flatten": {}}, DENSE]
 
 
-def test_raw_pictures_give_probabilities() -> None:
+def test_raw_images_give_probabilities() -> None:
     model = network.build(SMALL)
     probabilities = model.predict(np.full((3, 28, 28), 255, np.uint8), verbose=0)
     assert probabilities.shape == (3, 10)
@@ -45,27 +45,27 @@ def test_scaling_is_part_of_the_model() -> None:
         ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmux"}}], r"network\[1\]: Dense: .*softmux"),
     ],
 )
-def test_a_wrong_layer_is_one_line_that_names_it(layers: list[network.Spec], message: str) -> None:
+def test_a_wrong_layer_is_reported_in_one_line(layers: list[network.Spec], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         network.build(layers)
     assert "\n" not in str(caught.value)
 
 
-def test_a_percentage_is_a_part_of_all_steps() -> None:
+def test_a_percentage_is_a_fraction_of_all_steps() -> None:
     schedule = {"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": "90%", "warmup_target": 1.0, "warmup_steps": "10%"}}  # fmt: skip  # noqa: E501
     optimizer = network.make_optimizer({"AdamW": {"learning_rate": schedule}}, steps=200)
     rates = [float(optimizer._learning_rate(step)) for step in (0, 20, 110, 200)]
     assert rates == pytest.approx([0.1, 1.0, 0.5, 0.0], abs=1e-6)
 
 
-def test_a_percentage_of_the_momentum_is_the_mean_over_so_many_steps() -> None:
+def test_a_momentum_in_percent_averages_over_this_fraction_of_all_steps() -> None:
     optimizer = network.make_optimizer({"Adam": {"use_ema": True, "ema_momentum": "10%"}}, steps=200)
     assert optimizer.ema_momentum == 1 - 1 / 20
     with pytest.raises(InputError, match=r"Adam\.ema_momentum: 'all%'"):
         network.make_optimizer({"Adam": {"use_ema": True, "ema_momentum": "all%"}}, steps=200)
 
 
-def test_a_list_of_percentages_too() -> None:
+def test_percentages_may_be_in_a_list() -> None:
     schedule = {"PiecewiseConstantDecay": {"boundaries": ["50%", "75%"], "values": [1.0, 0.1, 0.01]}}
     optimizer = network.make_optimizer({"SGD": {"learning_rate": schedule, "momentum": 0.9}}, steps=100)
     assert [float(optimizer._learning_rate(step)) for step in (50, 75, 76)] == pytest.approx([1.0, 0.1, 0.01])
@@ -80,10 +80,10 @@ def test_calibrating_divides_the_logits() -> None:
     np.testing.assert_allclose(model.predict(images, verbose=0), expected, rtol=1e-3)
 
 
-def test_what_cannot_be_calibrated_is_one_line() -> None:
+def test_a_network_that_cannot_be_calibrated_is_rejected() -> None:
     model = network.build([{"Flatten": {}}, {"Dense": {"units": 10}}, {"Softmax": {}}])
     with pytest.raises(InputError, match=r"train\.calibrate: the network should end with Dense"):
-        network.readout(model)
+        network.output_layer(model)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_cannot_be_calibrated_is_one_line() -> None:
         ({"Adam": {"learning_rate": {"CosineDecay": None}}}, r"learning_rate: should be a number or one schedule"),
     ],
 )
-def test_a_wrong_optimizer_is_one_line_that_names_it(spec: network.Spec, message: str) -> None:
+def test_a_wrong_optimizer_is_reported_in_one_line(spec: network.Spec, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         network.make_optimizer(spec, steps=100)
     assert "\n" not in str(caught.value)
@@ -115,13 +115,13 @@ def test_a_wrong_optimizer_is_one_line_that_names_it(spec: network.Spec, message
         ({"LossScaleOptimizer": {"inner_optimizer": "adam"}}, {"CategoricalCrossentropy": {}}),
     ],
 )
-def test_what_fails_in_the_first_step_is_one_line(optimizer: network.Spec, loss: network.Spec) -> None:
+def test_a_failing_first_step_is_reported_in_one_line(optimizer: network.Spec, loss: network.Spec) -> None:
     with pytest.raises(InputError, match=r"train\.") as caught:
         network.compile_model(network.build(SMALL), optimizer, loss, steps=100)
     assert "\n" not in str(caught.value)
 
 
-def test_compiling_leaves_the_weights_as_they_are() -> None:
+def test_compiling_does_not_change_the_weights() -> None:
     model = network.build(SMALL)
     before = model.get_weights()
     network.compile_model(model, {"Adam": {}}, {"CategoricalCrossentropy": {}}, steps=100)
@@ -129,18 +129,37 @@ def test_compiling_leaves_the_weights_as_they_are() -> None:
     assert model.compiled
 
 
-def test_a_wrong_loss_is_one_line_that_names_it() -> None:
+def test_a_wrong_loss_is_reported() -> None:
     with pytest.raises(InputError, match=r"train\.loss: .*'CategoricalCrossEntropy'; did you mean CategoricalCross"):
         network.make_loss({"CategoricalCrossEntropy": {}})
 
 
 def test_layers_are_listed_with_shapes_and_parameters() -> None:
     rows = network.list_layers(network.build(SMALL))
-    assert rows[-3] == {"layer": "Conv2D", "output": "26×26×2", "parameters": 20}
-    assert rows[-1] == {"layer": "Dense", "output": "10", "parameters": 26 * 26 * 2 * 10 + 10}
+    assert rows[-3] == {"layer": "Conv2D", "details": "3×3", "output": "26×26×2", "parameters": 20}
+    parameters = 26 * 26 * 2 * 10 + 10
+    assert rows[-1] == {"layer": "Dense", "details": "softmax", "output": "10", "parameters": parameters}
 
 
-def test_a_saved_model_comes_back_without_its_optimizer(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("layer", "details"),
+    [
+        ({"Conv2D": {"filters": 2, "kernel_size": [3, 5], "strides": 2, "activation": "relu"}}, "3×5, stride 2, relu"),
+        ({"DepthwiseConv2D": {"kernel_size": 3}}, "3×3"),
+        ({"MaxPooling2D": {"pool_size": 2}}, "2×2, stride 2"),
+        ({"AveragePooling2D": {"pool_size": 3, "strides": 1}}, "3×3"),
+        ({"Dropout": {"rate": 0.25}}, "rate 0.25"),
+        ({"Activation": {"activation": "tanh"}}, "tanh"),
+        ({"ReLU": {}}, ""),
+        ({"BatchNormalization": {}}, ""),
+    ],
+)
+def test_layers_are_listed_with_details(layer: network.Spec, details: str) -> None:
+    rows = network.list_layers(network.build([layer, {"Flatten": {}}, DENSE]))
+    assert rows[-3]["details"] == details
+
+
+def test_a_model_is_loaded_as_it_was_saved_without_its_optimizer(tmp_path: Path) -> None:
     model = network.build(SMALL)
     model.compile(optimizer="adam", loss="categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)
@@ -149,7 +168,7 @@ def test_a_saved_model_comes_back_without_its_optimizer(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
     assert not loaded.compiled
-    # Twice the bytes of the weights leaves no room for Adam's moments.
+    # Adam's moments would take another two times the bytes of the weights.
     assert (tmp_path / "model.keras").stat().st_size < 2 * 4 * model.count_params() + 20_000
 
 
@@ -161,8 +180,8 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no model", b"truncated"])
-def test_a_damaged_model_names_the_file_and_the_command(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"not a model", b"truncated"])
+def test_the_error_for_a_damaged_model_names_the_file_and_the_command(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "model.keras"
     if content == b"truncated":
         network.save(network.build(SMALL), path)
@@ -174,8 +193,8 @@ def test_a_damaged_model_names_the_file_and_the_command(tmp_path: Path, content:
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_model_with_other_inputs_and_outputs_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)
-    with pytest.raises(InputError, match="not from 28x28 to 10"):
+    with pytest.raises(InputError, match="not 28x28 and 10 probabilities"):
         network.load(path)

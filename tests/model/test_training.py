@@ -26,7 +26,7 @@ class KilledError(Exception):
 
 
 class Lab:
-    """Trainings in a folder of their own, on two passes of forty pictures."""
+    """Trainings in a temporary folder, on two passes of forty images."""
 
     def __init__(self, folder: Path, dataset: Dataset) -> None:
         self.folder, self.dataset = folder, dataset
@@ -49,7 +49,7 @@ class Lab:
             model,
             self.passes,
             self.dataset,
-            images=40,
+            count=40,
             epochs=epochs,
             batch_size=16,
             seed=seed,
@@ -76,7 +76,7 @@ def kill_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training._State, "_save", save_and_die)
 
 
-def test_it_learns_and_writes_a_row_an_epoch(lab: Lab) -> None:
+def test_it_learns_and_writes_one_row_per_epoch(lab: Lab) -> None:
     _, rows = lab.train(epochs=15)
     assert [row["epoch"] for row in rows] == list(range(1, 16))
     assert rows[-1]["val_accuracy"] > 0.9
@@ -96,7 +96,7 @@ def test_it_learns_and_writes_a_row_an_epoch(lab: Lab) -> None:
         ("last", {"Adam": {"learning_rate": 0.01, "use_ema": True, "ema_momentum": 0.8}}, 4),
     ],
 )
-def test_a_stopped_training_ends_with_the_same_bits(
+def test_a_resumed_training_ends_with_the_same_bits(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, keep: str, optimizer: network.Spec, epoch: int
 ) -> None:
     whole, _ = lab.train(keep=keep, optimizer=optimizer)
@@ -110,12 +110,12 @@ def test_a_stopped_training_ends_with_the_same_bits(
     assert (lab.folder / "stopped.tsv").read_bytes() == (lab.folder / "curves.tsv").read_bytes()
 
 
-def test_the_best_epoch_of_averaged_weights_is_refused(lab: Lab) -> None:
+def test_keeping_the_best_epoch_of_averaged_weights_is_rejected(lab: Lab) -> None:
     with pytest.raises(InputError, match=r"train\.keep: should be last"):
         lab.train(keep="best", optimizer={"Adam": {"learning_rate": 0.01, "use_ema": True}})
 
 
-def test_a_damaged_checkpoint_is_started_over(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_starts_again_if_the_checkpoint_is_damaged(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     whole, _ = lab.train(epochs=1, name="whole")
     (lab.folder / "damaged.npz").write_bytes((lab.folder / "whole.npz").read_bytes()[:500])
     again, _ = lab.train(epochs=1, name="damaged")
@@ -123,13 +123,13 @@ def test_a_damaged_checkpoint_is_started_over(lab: Lab, capsys: pytest.CaptureFi
     np.testing.assert_array_equal(again.get_weights()[0], whole.get_weights()[0])
 
 
-def test_a_loss_that_is_no_number_names_the_optimizer(lab: Lab) -> None:
+def test_a_loss_that_is_not_finite_is_blamed_on_the_optimizer(lab: Lab) -> None:
     with pytest.raises(InputError, match=r"train\.optimizer: the loss is (nan|inf) in epoch \d"):
         lab.train(epochs=9, optimizer={"SGD": {"learning_rate": 1e38, "momentum": 0.9}})
 
 
 @pytest.mark.parametrize("damage", ["truncated", "shorter"])
-def test_a_bad_pass_is_named_before_training(lab: Lab, dataset: Dataset, damage: str) -> None:
+def test_a_bad_pass_is_reported_before_training(lab: Lab, dataset: Dataset, damage: str) -> None:
     if damage == "truncated":
         lab.passes[1].write_bytes(lab.passes[1].read_bytes()[:200])
     else:
@@ -145,7 +145,7 @@ def test_another_seed_gives_another_model(lab: Lab) -> None:
 
 
 def test_the_best_epoch_is_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A rate that grows until it destroys what has been learned.
+    # The learning rate jumps and destroys what has been learned.
     rates = {"PiecewiseConstantDecay": {"boundaries": ["24%"], "values": [0.01, 30.0]}}
     best, rows = lab.train(epochs=10, keep="best", optimizer={"SGD": {"learning_rate": rates, "momentum": 0.9}})
     accuracies = [row["val_accuracy"] for row in rows]
@@ -154,7 +154,7 @@ def test_the_best_epoch_is_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> No
     assert (predicted == lab.dataset.labels).mean() == pytest.approx(max(accuracies))
 
 
-def test_epochs_take_the_passes_in_turn_each_picture_once_in_another_order(lab: Lab) -> None:
+def test_epochs_cycle_through_the_passes_and_shuffle_each_differently(lab: Lab) -> None:
     batches = list(training.batches(lab.passes, range(3), 40, 16, seed=0))
     assert [len(images) for images, _ in batches] == [16, 16, 8] * 3
     epochs = [np.concatenate([images for images, _ in batches[start : start + 3]]) for start in (0, 3, 6)]

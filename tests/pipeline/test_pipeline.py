@@ -1,4 +1,4 @@
-"""The whole pipeline under real DVC, on the sample that needs no network."""
+"""The whole pipeline, run by real DVC on the offline sample."""
 
 import hashlib
 import json
@@ -10,30 +10,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from digits.core import store
+from digits.core.files import read_json
 from digits.data import datasets
 from digits.model import metrics, network
-from tests.repository import Repository, create
+from tests.repository import ROOT, Repository, create
+
+# The columns that the README leaves out of dvc exp show.
+EXP_SHOW_DROP = ".*(accuracy|ece|loss|unshifted)|data|models|plots"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A repository in which ``dvc repro`` has run; tests that change it work on a copy."""
-    repository = create(tmp_path_factory.mktemp("pipeline") / "repository")
+    """A repository after ``dvc repro``; tests that change it work on a copy."""
+    repository = create(tmp_path_factory.mktemp("pipeline") / "repository", "studies")
     repository.commit("start")
     output = repository.run("dvc", "repro")
-    assert "NO MIRROR ANSWERS" in output
+    assert "NO MIRROR IS USABLE" in output
     assert "dvc repro --force download" in output
     repository.commit("a run")
     return repository
 
 
-def test_metrics_name_the_sample_and_what_they_count(finished: Repository) -> None:
-    train, test = finished.metrics("train"), finished.metrics("test")
-    assert train["dataset"] == test["dataset"] == "mnist-sample"
-    assert train["images"] + train["validation"]["images"] == 4300
+def test_metrics_state_the_dataset_and_the_number_of_images(finished: Repository) -> None:
+    validation, test = finished.metrics("validation"), finished.metrics("test")
+    training = read_json(finished.path / "models" / "training.json", "train")
+    assert training["dataset"] == validation["dataset"] == test["dataset"] == "mnist-sample"
+    assert training["images"] + validation["images"] == 4300
     assert test["images"] == 700
     assert test["accuracy"] == pytest.approx(1 - test["errors"] / 700)
     assert test["accuracy_low"] < test["accuracy"] < test["accuracy_high"]
@@ -44,24 +48,24 @@ def test_the_probabilities_are_calibrated_on_validation(finished: Repository) ->
     held_out = store.load(finished.path / "data" / "processed" / "validation.npz", "")
     model = network.load(finished.path / "models" / "model.keras")
     probabilities = model.predict(held_out.images, verbose=0)
-    assert finished.metrics("train")["temperature"] != pytest.approx(1, abs=0.01)
+    assert read_json(finished.path / "models" / "training.json", "train")["temperature"] != pytest.approx(1, abs=0.01)
     assert metrics.temperature(held_out.labels, probabilities) == pytest.approx(1, abs=0.01)
 
 
-def test_shifted_copies_are_told_apart_from_the_picture_alone(finished: Repository, tmp_path: Path) -> None:
+def test_results_without_shifted_copies_are_written_too(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.set(evaluate={"shift": 1})
     copy.run("dvc", "repro", "evaluate")
-    assert copy.metrics("test")["once"]["errors"] == finished.metrics("test")["errors"]
+    assert copy.metrics("unshifted") == finished.metrics("test") == finished.metrics("unshifted")
     assert copy.metrics("test")["loss"] != finished.metrics("test")["loss"]
-    assert "once" not in finished.metrics("test")
 
 
-def test_every_picture_is_drawn(finished: Repository) -> None:
-    plots = yaml.safe_load((finished.path / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["plot"]["plots"]
-    for plot in plots:
-        (name,) = plot
-        assert (finished.path / name).read_bytes().startswith(b"\x89PNG")
+def test_every_figure_is_drawn(finished: Repository) -> None:
+    names = {path.stem for path in (finished.path / "plots" / "figures").iterdir()}
+    assert names == {
+        "examples", "augmentation", "network", "curves", "predictions", "confusion_matrix", "accuracy_by_digit",
+        "reliability_diagram", "mistakes",
+    }  # fmt: skip
 
 
 def test_a_second_run_does_nothing(finished: Repository) -> None:
@@ -74,7 +78,7 @@ def test_a_forced_run_gives_the_same_bytes(finished: Repository, tmp_path: Path)
     assert (copy.path / "dvc.lock").read_text(encoding="utf-8") == (finished.path / "dvc.lock").read_text(
         encoding="utf-8"
     )
-    # How long it took is in Git beside the metrics, but no output of DVC's.
+    # timing.json is in Git, but not an output in dvc.yaml.
     assert copy.run("git", "status", "--short").split() in ([], ["M", "metrics/timing.json"])
 
 
@@ -87,11 +91,11 @@ def test_only_what_changed_reruns(finished: Repository, tmp_path: Path) -> None:
         "augment": {"rotation": 20},
     }.items():
         copy.set(**{stage: changes})
-        assert copy.touched() == [stage]
+        assert copy.changed_stages() == [stage]
         copy.run("git", "checkout", "-q", "params.yaml")
     with (copy.path / "digits" / "report" / "curves.py").open("a") as file:
         file.write("# a comment\n")
-    assert copy.touched() == ["plot"]
+    assert copy.changed_stages() == ["plot"]
 
 
 def test_an_earlier_result_is_taken_from_the_cache(finished: Repository, tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_an_earlier_result_is_taken_from_the_cache(finished: Repository, tmp_pat
     assert copy.run("git", "status", "--short") == ""
 
 
-def test_a_killed_training_goes_on_without_the_test_set_to_the_same_bytes(finished: Repository, tmp_path: Path) -> None:
+def test_a_killed_training_resumes_to_the_same_bytes_without_the_test_set(finished: Repository, tmp_path: Path) -> None:
     bare = Repository(tmp_path / "bare")
     for name in ("params.yaml", "digits", "stages", "data/augmented", "data/processed/validation.npz"):
         (bare.path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -122,13 +126,13 @@ def test_a_killed_training_goes_on_without_the_test_set_to_the_same_bytes(finish
     assert process.wait() != 0
     assert not (bare.path / "models" / "model.keras").exists()
     assert len(curves.read_text(encoding="utf-8").splitlines()) < 4
-    assert "going on after epoch" in bare.run(sys.executable, "-m", "stages.train")
-    for name in ("models/model.keras", "metrics/train.json", "plots/training.tsv"):
+    assert "resuming after epoch" in bare.run(sys.executable, "-m", "stages.train")
+    for name in ("models/model.keras", "metrics/validation.json", "plots/training.tsv"):
         assert hashlib.md5((bare.path / name).read_bytes()).hexdigest() == finished.hashes()[name]
     assert not list((bare.path / ".checkpoints").iterdir())
 
 
-def test_with_augmentation_off_the_training_set_is_handed_on(finished: Repository, tmp_path: Path) -> None:
+def test_with_augmentation_off_the_training_set_is_copied_once(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     off = dict.fromkeys(["rotation", "zoom", "shift", "shear", "elastic_alpha"], 0)
     copy.set(augment={**off, "passes": 5})
@@ -150,27 +154,27 @@ def test_a_queued_sweep_and_branches_are_compared(finished: Repository, tmp_path
     copy.run("git", "checkout", "-q", "-b", "shifted")
     copy.set(evaluate={"shift": 1})
     copy.run("dvc", "repro", "evaluate")
-    metrics = json.loads(copy.run("dvc", "metrics", "diff", "main", "--json"))
-    assert metrics["metrics/test.json"]["loss"]["diff"] != 0
-    params = json.loads(copy.run("dvc", "params", "diff", "main", "--json"))
-    assert list(params["params.yaml"]) == ["evaluate.shift"]
+    metrics_diff = json.loads(copy.run("dvc", "metrics", "diff", "main", "--json"))
+    assert metrics_diff["metrics/test.json"]["loss"]["diff"] != 0
+    params_diff = json.loads(copy.run("dvc", "params", "diff", "main", "--json"))
+    assert list(params_diff["params.yaml"]) == ["evaluate.shift"]
 
 
-def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
+def test_dvc_plots_shows_all_charts_and_figures(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.run("dvc", "plots", "show", "-o", "charts")
     page = (copy.path / "charts" / "index.html").read_text(encoding="utf-8")
     for title in (
-        "Loss on the",
-        "Accuracy on the",
-        "Test digits and what they were read as",
+        "Loss on the augmented",
+        "Accuracy on the augmented",
+        "Test images by true",
         "Errors on",
         "Reliability on",
-        "Accuracy on validation alone",
+        "Accuracy on the validation",
     ):
         assert page.count(f'"{title}') == 1
-    for picture in ("mistakes", "augmentation", "network"):
-        assert f"{picture}.png" in page
+    for figure in ("mistakes", "augmentation", "network"):
+        assert f"{figure}.png" in page
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,7 @@ def test_the_charts_of_dvc(finished: Repository, tmp_path: Path) -> None:
         ("plot", {"colour": "red"}, "plot.colour: unknown key"),
     ],
 )
-def test_a_bad_parameter_is_one_line_and_nothing_is_computed(
+def test_a_bad_parameter_gives_one_line_and_nothing_is_computed(
     finished: Repository, tmp_path: Path, section: str, changes: dict[str, Any], message: str
 ) -> None:
     copy = finished.copy(tmp_path / "copy")
@@ -207,7 +211,7 @@ def test_a_bad_parameter_is_one_line_and_nothing_is_computed(
         ("plot", "plots/layers.csv", "train"),
     ],
 )
-def test_a_damaged_input_is_one_line_that_names_it_and_the_command(
+def test_a_damaged_input_gives_one_line_with_its_name_and_the_command(
     finished: Repository, tmp_path: Path, stage: str, file: str, maker: str
 ) -> None:
     copy = finished.copy(tmp_path / "copy")
@@ -223,9 +227,7 @@ def test_a_damaged_input_is_one_line_that_names_it_and_the_command(
     assert "Traceback" not in output
 
 
-def test_after_a_mirror_that_serves_other_bytes_the_sample_is_all_there_is(
-    finished: Repository, tmp_path: Path
-) -> None:
+def test_a_mirror_with_wrong_content_leaves_only_the_sample(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     shutil.rmtree(copy.path / "data" / "raw")
     mirror = tmp_path / "mirror"
@@ -233,13 +235,43 @@ def test_after_a_mirror_that_serves_other_bytes_the_sample_is_all_there_is(
     for file in datasets.SHA256["mnist"]:
         (mirror / file).write_bytes(b"other")
     copy.environment["MNIST_MIRROR"] = str(mirror)
-    assert "wrong bytes" in copy.run(sys.executable, "-m", "stages.download")
+    assert "wrong content" in copy.run(sys.executable, "-m", "stages.download")
     assert [path.name for path in (copy.path / "data" / "raw").iterdir()] == ["mnist-sample"]
 
 
-def test_without_a_mirror_and_without_the_sample_it_fails_in_one_line(finished: Repository, tmp_path: Path) -> None:
+def test_without_a_mirror_or_the_sample_it_fails_with_one_line(finished: Repository, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.set(download={"offline": "fail"})
     output = copy.run(sys.executable, "-m", "stages.download", code=1)
     assert "error: no mirror serves mnist" in output
     assert "Traceback" not in output
+
+
+def test_the_readme_keeps_the_list_of_experiments_narrow() -> None:
+    assert f"--drop '{EXP_SHOW_DROP}'" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_dvc_speaks_of_the_root_pipeline_only(finished: Repository, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.run("git", "checkout", "-q", "-b", "other")
+    copy.set(plot={"mistakes": 7})
+    copy.run("dvc", "repro")
+    copy.commit("another run")
+    copy.run("git", "checkout", "-q", "main")
+    short = {command: copy.run("dvc", command) for command in ("checkout", "status")}
+    copy.run("dvc", "exp", "run", "--name", "nine", "-S", "plot.mistakes=9")
+    copy.run("git", "checkout", "-q", ".")
+    short["exp apply"] = copy.run("dvc", "exp", "apply", "nine")
+    assert "up to date" in short["status"]
+    assert max(len(output.splitlines()) for output in short.values()) < 10
+    table = copy.run("dvc", "metrics", "show")
+    experiments = copy.run("dvc", "exp", "show", "--only-changed", "--drop", EXP_SHOW_DROP)
+    assert "nine" in experiments
+    assert max(map(len, (table + experiments).splitlines())) <= 120
+    outputs = [*short.values(), table, experiments, copy.run("dvc", "dag"), copy.run("dvc", "plots", "show")]
+    assert not [output for output in outputs if "studies" in output]
+
+
+def test_a_fresh_clone_reports_its_status_in_a_screenful(finished: Repository, tmp_path: Path) -> None:
+    finished.run("git", "clone", "-q", ".", str(tmp_path / "clone"))
+    assert len(Repository(tmp_path / "clone").run("dvc", "status").splitlines()) < 40

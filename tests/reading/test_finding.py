@@ -19,7 +19,7 @@ from studies.photographs.stages import photographs
 
 Grey = NDArray[np.uint8]
 
-# Strokes of figures that stand in for digits, on a square of 100.
+# The strokes of simplified digits, on a square of 100×100.
 SHAPES: dict[str, list[list[tuple[int, int]]]] = {
     "0": [[(50, 10), (75, 25), (78, 60), (60, 90), (40, 90), (22, 60), (28, 25), (50, 10)]],
     "1": [[(55, 8), (45, 92)]],
@@ -30,7 +30,7 @@ SHAPES: dict[str, list[list[tuple[int, int]]]] = {
 
 
 def draw(text: str, size: int = 100, thickness: int = 8) -> Grey:
-    """Draw a line of figures in black on white, with half a figure's height of margin."""
+    """Draw a line of digits in black on white, with a margin of half a digit's height."""
     canvas = np.full((2 * size, (len(text) + 1) * size), 255, np.uint8)
     for number, name in enumerate(text):
         for stroke in SHAPES[name]:
@@ -40,7 +40,7 @@ def draw(text: str, size: int = 100, thickness: int = 8) -> Grey:
 
 
 def find(source: decoding.Source) -> list[list[Crop]]:
-    """Return the lines of a picture in the likeliest way to see it."""
+    """Return the lines of an image under its likeliest interpretation."""
     return finding.find(source)[0]
 
 
@@ -49,7 +49,7 @@ def count(source: decoding.Source) -> list[int]:
 
 
 def soft_blob(seed: int) -> Grey:
-    """Return 28×28 pixels that keep to MNIST's format: a box of 20, its centre of mass at (14, 14)."""
+    """Return 28×28 pixels in MNIST's format: a box of 20×20, with its centre of mass at (14, 14)."""
     random = np.random.default_rng(seed)
     canvas = np.zeros((80, 80), np.uint8)
     points = random.integers(8, 72, (4, 2)).astype(np.int32)
@@ -59,7 +59,7 @@ def soft_blob(seed: int) -> Grey:
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=50)
-def test_a_figure_fills_the_box_and_its_centre_of_mass_lies_at_the_centre(seed: int) -> None:
+def test_a_digit_fills_the_box_and_its_centre_of_mass_is_at_the_centre(seed: int) -> None:
     image = soft_blob(seed)
     assert image.shape == (SIDE, SIDE)
     rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
@@ -71,16 +71,16 @@ def test_a_figure_fills_the_box_and_its_centre_of_mass_lies_at_the_centre(seed: 
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=50)
-def test_what_is_in_mnists_format_stays_as_it_is(seed: int) -> None:
+def test_an_image_in_mnists_format_hardly_changes(seed: int) -> None:
     image = soft_blob(seed)
     ((crop,),) = find(image)
-    # A centre of mass half-way between two pixels may go to either.
+    # A centre of mass halfway between two pixels may be rounded to either.
     moved = [np.roll(crop.image, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
     assert min(np.abs(each.astype(int) - image).mean() for each in moved) < 4
 
 
 @pytest.mark.parametrize(("left", "top", "side"), [(0, 0, 280), (90, 20, 280), (30, 100, 600)])
-def test_size_and_place_make_no_difference(left: int, top: int, side: int) -> None:
+def test_size_and_position_make_no_difference(left: int, top: int, side: int) -> None:
     ((reference,),) = find(draw("5"))
     canvas = np.full((800, 800), 255, np.uint8)
     canvas[top : top + side, left : left + side] = cv2.resize(
@@ -94,8 +94,8 @@ def test_size_and_place_make_no_difference(left: int, top: int, side: int) -> No
 
 
 def test_light_on_dark_is_the_same_as_dark_on_light() -> None:
-    picture = draw("05")
-    for dark, light in zip(*(find(each)[0] for each in (picture, 255 - picture)), strict=True):
+    image = draw("05")
+    for dark, light in zip(*(find(each)[0] for each in (image, 255 - image)), strict=True):
         assert dark.box == light.box
         np.testing.assert_array_equal(dark.image, light.image)
 
@@ -113,34 +113,34 @@ def test_lines_are_read_from_top_to_bottom_and_left_to_right() -> None:
         assert all(one.box[0] < other.box[0] for one, other in itertools.pairwise(line))
 
 
-def test_a_digit_of_several_strokes_is_one() -> None:
-    picture = draw("4")
-    # A pen that was lifted: the two strokes no longer touch.
-    cv2.line(picture, (50 + 57, 50 + 40), (50 + 57, 50 + 80), 255, 6)
-    assert count(picture) == [1]
+def test_a_digit_of_several_strokes_is_one_digit() -> None:
+    image = draw("4")
+    # Separates the two strokes, as if the pen had been lifted.
+    cv2.line(image, (50 + 57, 50 + 40), (50 + 57, 50 + 80), 255, 6)
+    assert count(image) == [1]
 
 
-def test_specks_are_no_digits() -> None:
-    picture = draw("05")
+def test_specks_are_not_digits() -> None:
+    image = draw("05")
     for x, y in ((20, 20), (250, 30), (150, 180)):
-        cv2.circle(picture, (x, y), 3, 0, -1)
-    assert count(picture) == [2]
+        cv2.circle(image, (x, y), 3, 0, -1)
+    assert count(image) == [2]
 
 
-def test_a_thin_pen_is_thickened_to_mnists_strokes() -> None:
+def test_thin_strokes_are_thickened_to_the_width_of_mnists() -> None:
     thin, thick = (find(draw("5", 300, thickness))[0][0].image.astype(float).sum() for thickness in (2, 30))
     assert thin > 0.5 * thick
 
 
 def photographed(drawn: Grey, noise: float, seed: int = 0) -> Grey:
-    """Return ``drawn`` in light that falls by a third from the left to the right, and with noise of so many levels."""
+    """Return ``drawn`` in light that fades by a third from left to right, with noise of this standard deviation."""
     light = np.linspace(230, 155, drawn.shape[1]) / 255
     random = np.random.default_rng(seed)
     return np.clip(drawn * light + random.normal(0, noise, drawn.shape), 0, 255).astype(np.uint8)
 
 
 def same(one: Grey, other: Grey) -> bool:
-    """Whether two digits in MNIST's format are the same, but for a pixel's shift and their strokes' width."""
+    """Whether two digits in MNIST's format are the same, up to a shift of one pixel and the width of their strokes."""
     moved = [np.roll(one, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
     return max(float(np.corrcoef(each.ravel(), other.ravel())[0, 1]) for each in moved) > 0.8
 
@@ -148,7 +148,7 @@ def same(one: Grey, other: Grey) -> bool:
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("size", [300, 900])
 @pytest.mark.parametrize("margin", [0.05, 0.3, 0.5])
-def test_a_digit_is_found_however_much_of_a_photograph_it_fills(name: str, size: int, margin: float) -> None:
+def test_a_digit_is_found_whatever_fraction_of_a_photograph_it_fills(name: str, size: int, margin: float) -> None:
     drawn = draw(name, size, thickness=round(0.12 * size))
     cut = round((0.5 - margin) * size)
     window = drawn[cut : drawn.shape[0] - cut, cut : drawn.shape[1] - cut]
@@ -159,7 +159,7 @@ def test_a_digit_is_found_however_much_of_a_photograph_it_fills(name: str, size:
 
 @pytest.mark.parametrize("size", [60, 300])
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_noisy_digit_cut_out_between_neighbours_is_found_alone(name: str, size: int) -> None:
+def test_a_noisy_digit_cropped_from_between_others_is_found_alone(name: str, size: int) -> None:
     drawn = draw(f"0{name}5", size, thickness=round(0.12 * size))
     noise = np.random.default_rng(0).normal(-6, 3, drawn.shape)
     cut = np.clip(drawn + noise, 0, 255)[
@@ -171,54 +171,54 @@ def test_a_noisy_digit_cut_out_between_neighbours_is_found_alone(name: str, size
 
 
 @pytest.mark.parametrize("effect", [*photographs.ON_PAPER, *photographs.THROUGH_LENS])
-def test_digits_are_found_in_what_a_telephone_takes(effect: str) -> None:
-    figures: NDArray[Any] = np.stack(
+def test_digits_are_found_in_photographs_with_each_distortion(effect: str) -> None:
+    digits: NDArray[Any] = np.stack(
         [255 - cv2.resize(draw(name)[50:150, 50:150], (28, 28), interpolation=cv2.INTER_AREA) for name in "05470"]
     )
     random = np.random.default_rng(0)
-    picture = photographs.photograph(photographs.write(figures, [3, 2], random), [effect], random)
-    assert count(picture) == [3, 2]
+    photograph = photographs.photograph(photographs.write(digits, [3, 2], random), [effect], random)
+    assert count(photograph) == [3, 2]
 
 
-def ways(picture: Grey) -> list[list[int]]:
-    """Return how many digits each line has, in each way to see the picture."""
-    return [[len(line) for line in lines] for lines in finding.find(picture)]
+def counts(image: Grey) -> list[list[int]]:
+    """Return the number of digits in each line, under each interpretation of the image."""
+    return [[len(line) for line in lines] for lines in finding.find(image)]
 
 
-def test_a_large_photograph_may_be_seen_in_several_ways() -> None:
+def test_a_large_photograph_has_several_interpretations() -> None:
     photograph = photographed(draw("054", 300, thickness=30), noise=4)
-    assert ways(photograph)[0] == [3]
-    assert len(ways(photograph)) > 1
-    # As light ink on dark, which it is once turned round.
-    assert ways(255 - photograph)[0] == [3]
-    assert len(ways(photographed(draw("5"), noise=4))) == 1
+    assert counts(photograph)[0] == [3]
+    assert len(counts(photograph)) > 1
+    # The inverted photograph is light ink on a dark background.
+    assert counts(255 - photograph)[0] == [3]
+    assert len(counts(photographed(draw("5"), noise=4))) == 1
 
 
-def test_in_one_way_paler_ink_is_none() -> None:
+def test_one_interpretation_ignores_paler_ink() -> None:
     line = draw("054", 300, thickness=30)
     pale = np.full_like(line, 255)
     for x in range(150, 1100, 100):
         cv2.circle(pale, (x, 300), 130, 130, 8)
-    found = ways(photographed(np.minimum(line, pale), noise=2))
+    found = counts(photographed(np.minimum(line, pale), noise=2))
     assert found[0] != [3]
     assert [3] in found
 
 
-def test_in_one_way_the_largest_piece_is_a_shadow() -> None:
+def test_one_interpretation_ignores_the_largest_piece() -> None:
     line = draw("054", 300, thickness=30)
     cv2.rectangle(line, (60, 520), (1140, 580), 60, -1)
-    found = ways(photographed(line, noise=2))
+    found = counts(photographed(line, noise=2))
     assert found[0] != [3]
     assert [3] in found
 
 
-def test_a_line_of_digits_cropped_tightly_is_no_digit_between_neighbours() -> None:
+def test_all_digits_of_a_tightly_cropped_line_are_found() -> None:
     line = draw("05475", 30, thickness=3)
     rows, columns = (np.flatnonzero((line < 128).any(axis=axis)) for axis in (1, 0))
     assert count(line[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]) == [5]
 
 
-def test_two_digits_that_touch_may_be_parted() -> None:
+def test_two_touching_digits_can_be_separated() -> None:
     left, right = draw("45"), draw("45")
     left[:, 150:] = 255
     right[:, :150] = 255
@@ -232,32 +232,32 @@ def test_two_digits_that_touch_may_be_parted() -> None:
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_neighbour_that_touches_may_be_cut_away(mirrored: bool) -> None:
+def test_a_touching_neighbour_can_be_cut_off(mirrored: bool) -> None:
     line = draw("05")
     cv2.line(line, (125, 98), (180, 98), 0, 6)
-    picture, expected = line[:, 100:], draw("5")
+    image, expected = line[:, 100:], draw("5")
     if mirrored:
-        picture, expected = (np.ascontiguousarray(each[:, ::-1]) for each in (picture, expected))
-    ((crop,),) = find(picture)
+        image, expected = (np.ascontiguousarray(each[:, ::-1]) for each in (image, expected))
+    ((crop,),) = find(image)
     assert crop.cut == (not mirrored, mirrored)
     (alone,) = (way[0] for way in finding.parts(crop))
     assert same(alone.image, find(expected)[0][0].image)
-    outer = picture.shape[1] - alone.box[0] if mirrored else alone.box[0] + alone.box[2]
+    outer = image.shape[1] - alone.box[0] if mirrored else alone.box[0] + alone.box[2]
     assert outer == pytest.approx(125, abs=5)
 
 
-def test_a_narrow_digit_is_not_parted() -> None:
+def test_a_narrow_digit_is_not_separated() -> None:
     ((crop,),) = find(draw("1"))
     assert finding.parts(crop) == []
 
 
-def test_neighbours_that_intrude_are_left_out() -> None:
+def test_neighbours_cut_off_by_the_edge_are_ignored() -> None:
     line = draw("050")
     assert count(line[:, 115:285]) == [1]
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.full((50, 50), 255, np.uint8),
         np.zeros((50, 50), np.uint8),
@@ -269,8 +269,8 @@ def test_neighbours_that_intrude_are_left_out() -> None:
         np.random.default_rng(0).integers(0, 256, (1000, 1000), dtype=np.uint8),
     ],
 )
-def test_where_no_ink_is_nothing_is_found(picture: Grey) -> None:
-    assert find(picture) == []
+def test_nothing_is_found_in_an_image_without_ink(image: Grey) -> None:
+    assert find(image) == []
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "LA"])
@@ -287,28 +287,28 @@ def test_every_mode_gives_the_same_grey(mode: str, tmp_path: Path) -> None:
     assert np.abs(read.astype(int) - grey).mean() < 4
 
 
-def test_transparency_is_ground() -> None:
+def test_transparent_pixels_are_background() -> None:
     for ink in (0, 255):
-        picture = np.zeros((200, 200, 4), np.uint8)
-        picture[..., :3] = ink
-        picture[..., 3] = 255 - draw("5")
-        assert count(picture) == [1]
+        image = np.zeros((200, 200, 4), np.uint8)
+        image[..., :3] = ink
+        image[..., 3] = 255 - draw("5")
+        assert count(image) == [1]
 
 
-def test_the_way_up_is_that_of_the_exif_data() -> None:
-    turned = Image.fromarray(draw("50")).rotate(90, expand=True)
+def test_the_orientation_in_the_exif_data_is_respected() -> None:
+    rotated = Image.fromarray(draw("50")).rotate(90, expand=True)
     exif = Image.Exif()
     exif[0x0112] = 6
     file = io.BytesIO()
-    turned.save(file, "JPEG", exif=exif, quality=95)
+    rotated.save(file, "JPEG", exif=exif, quality=95)
     assert count(file.getvalue()) == [2]
 
 
-def test_boxes_are_in_the_pixels_of_a_large_picture() -> None:
-    picture = cv2.resize(draw("5"), (4000, 4000))
+def test_boxes_are_in_the_pixels_of_the_original_image() -> None:
+    image = cv2.resize(draw("5"), (4000, 4000))
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG")
-    for source in (picture, file.getvalue()):
+    Image.fromarray(image).save(file, "JPEG")
+    for source in (image, file.getvalue()):
         assert find(source)[0][0].box == pytest.approx((1460, 1130, 1000, 1750), abs=100)
 
 
@@ -326,20 +326,20 @@ def png(image: Image.Image) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no picture"),
-        (b"some text", "no picture"),
+        (b"", "not an image"),
+        (b"some text", "not an image"),
         (png(Image.fromarray(draw("5")))[:300], "damaged"),
         (png(Image.new("1", (20_000, 20_000))), "too many pixels"),
     ],
 )
-def test_what_is_no_picture_is_one_line_that_names_it(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_an_image_is_reported_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
     path = write(tmp_path / "bad.png", content)
     with pytest.raises(InputError, match=rf"bad\.png: .*{message}") as caught:
         find(path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.png: no such file"):
         find(tmp_path / "none.png")
     with pytest.raises(InputError, match="a folder"):
@@ -356,12 +356,12 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         np.zeros((5, 5), complex),
     ],
 )
-def test_an_array_that_is_no_picture_is_refused(array: NDArray[np.generic]) -> None:
-    with pytest.raises(InputError, match="the picture: an array"):
+def test_an_array_that_is_not_an_image_is_rejected(array: NDArray[np.generic]) -> None:
+    with pytest.raises(InputError, match="the image: an array"):
         find(array)
 
 
-def test_an_animation_is_read_by_its_first_picture() -> None:
+def test_the_first_frame_of_an_animation_is_read() -> None:
     frames = [Image.fromarray(draw(text)) for text in ("50", "00")]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])

@@ -22,7 +22,7 @@ def recognizer(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     return Recognizer.load(path)
 
 
-def test_a_reading_has_the_digits_in_their_lines(recognizer: Recognizer) -> None:
+def test_a_reading_has_lines_of_digits(recognizer: Recognizer) -> None:
     reading = recognizer.read(np.vstack([draw("504"), draw("117")]))
     assert [len(line) for line in reading.lines] == [3, 3]
     assert reading.text == "\n".join("".join(str(each.digit) for each in line) for line in reading.lines)
@@ -34,15 +34,15 @@ def test_a_reading_has_the_digits_in_their_lines(recognizer: Recognizer) -> None
         np.testing.assert_array_equal(recognizer.model.predict(each.image[None], verbose=0)[0].argmax(), each.digit)
 
 
-def test_no_ink_is_an_empty_reading(recognizer: Recognizer) -> None:
+def test_an_image_without_ink_gives_an_empty_reading(recognizer: Recognizer) -> None:
     reading = recognizer.read(np.full((50, 50), 255, np.uint8))
     assert (reading.text, reading.digits) == ("", [])
 
 
-def test_many_are_read_as_one_is_and_a_bad_one_stops_none(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_images_are_read_together_as_they_are_alone_despite_a_bad_one(recognizer: Recognizer, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
     Image.fromarray(draw("50")).save(good)
-    bad.write_text("no picture")
+    bad.write_text("not an image")
     first, error, last = recognizer.read_all([good, bad, good])
     assert isinstance(error, InputError)
     for reading in (first, last):
@@ -50,8 +50,8 @@ def test_many_are_read_as_one_is_and_a_bad_one_stops_none(recognizer: Recognizer
         assert reading.text == recognizer.read(good).text
 
 
-def seen(*probabilities: float) -> Reading:
-    """Return the reading of a line of digits that the network is so sure of."""
+def reading_of(*probabilities: float) -> Reading:
+    """Return the reading of a line of digits with these probabilities."""
     image = np.zeros((28, 28), np.uint8)
     return Reading([[Digit(0, each, np.full(10, 0.1, np.float32), (0, 0, 1, 1), image) for each in probabilities]])
 
@@ -62,23 +62,23 @@ def seen(*probabilities: float) -> Reading:
         ([0.9], [0.99] * 8, True),
         ([0.98] * 2, [0.97] * 12, True),
         ([], [0.99] * 4, True),
-        # Many pieces that are no digits, and one sure digit more than there are.
+        # Many pieces that are not digits; then only one more certain digit.
         ([0.99], [0.7] * 20, False),
         ([0.99] * 5, [0.99] * 6, False),
         # Grain, some of which looks like digits.
         ([1.0], [0.95] * 10, False),
-        # What is hard to read is not nothing.
+        # An illegible reading is still better than none.
         ([0.3] * 5, [], False),
     ],
 )
-def test_a_picture_is_read_in_the_way_that_gives_clearly_more_sure_digits(
+def test_another_interpretation_is_taken_if_it_has_clearly_more_certain_digits(
     first: list[float], other: list[float], taken: bool
 ) -> None:
-    readings = [seen(*first), seen(*other)]
+    readings = [reading_of(*first), reading_of(*other)]
     assert _surest(readings) is readings[taken]
 
 
-def test_pictures_that_may_be_seen_in_several_ways_keep_their_places(recognizer: Recognizer) -> None:
+def test_images_with_several_interpretations_keep_their_order(recognizer: Recognizer) -> None:
     small, large = draw("50"), photographed(draw("054", 300, thickness=30), noise=4)
     assert len(finding.find(large)) > 1
     boxes = [[each.box for each in recognizer.read(each).digits] for each in (small, large)]
@@ -89,8 +89,8 @@ def test_pictures_that_may_be_seen_in_several_ways_keep_their_places(recognizer:
     ]
 
 
-class Sure:
-    """A network so sure of the digits in the first pictures that it is given, and of those in the second ones."""
+class FixedConfidence:
+    """A network that reads every crop as 3, with the first probability in its first call, and so on."""
 
     def __init__(self, *probabilities: float) -> None:
         self.probabilities = list(probabilities)
@@ -102,13 +102,13 @@ class Sure:
 
 
 @pytest.mark.parametrize(("whole", "parts", "text"), [(0.6, 0.99, "33"), (0.6, 0.95, "3"), (0.95, 0.99, "3")])
-def test_a_piece_is_read_in_parts_where_these_are_sure_and_it_is_not(whole: float, parts: float, text: str) -> None:
-    picture = draw("50")
-    cv2.line(picture, (120, 60), (190, 60), 0, 6)
-    reading = Recognizer(Sure(whole, parts)).read(picture)  # type: ignore[arg-type]
+def test_a_crop_is_read_in_parts_if_only_these_are_certain(whole: float, parts: float, text: str) -> None:
+    image = draw("50")
+    cv2.line(image, (120, 60), (190, 60), 0, 6)
+    reading = Recognizer(FixedConfidence(whole, parts)).read(image)  # type: ignore[arg-type]
     assert reading.text == text
 
 
-def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.keras: no such file"):
         Recognizer.load(tmp_path / "none.keras")

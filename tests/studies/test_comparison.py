@@ -1,9 +1,10 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Text
 
 from digits.core import params
 from digits.core.errors import InputError
@@ -15,7 +16,7 @@ from tests.repository import PARAMS
 
 SMALL = params.Params.model_validate(PARAMS)
 RECIPES = dict.fromkeys(["quick", "dense", "chollet"], SMALL)
-TRAINED = {"parameters": 10, "epochs": 2, "images": 45_000, "loss": 0.02, "validation": {"images": 5_000}}
+TRAINED = {"parameters": 10, "epochs": 2, "images": 45_000, "validation_images": 5_000, "loss": 0.02}
 TIMING = {"loss": 0.02, "seconds": 9.0, "images_per_second": 1e4, "machine": "2 cores"}
 ARTICLES = [Article(title="A book", recipes={"dense": Claim(), "chollet": Claim(accuracy=0.994)})]
 
@@ -59,11 +60,11 @@ def result(
         (result("a", 100, 0.995, dataset="mnist-sample"), ""),
     ],
 )
-def test_a_claim_holds_where_it_lies_within_the_interval(measured: Result, holds: str) -> None:
-    assert comparison.holds(measured) == holds
+def test_a_claim_is_confirmed_if_it_lies_within_the_interval(measured: Result, holds: str) -> None:
+    assert comparison.confirmed(measured) == holds
 
 
-def test_the_page_has_a_row_a_recipe_and_the_articles_titles() -> None:
+def test_the_page_has_one_row_per_recipe_and_the_titles_of_the_articles() -> None:
     page = comparison.page([result("dense", 200), result("chollet", 100, 0.994, seconds=None)], ARTICLES, "dense")
     row = next(line for line in page.splitlines() if line.startswith("| chollet"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
@@ -73,47 +74,68 @@ def test_the_page_has_a_row_a_recipe_and_the_articles_titles() -> None:
     ]  # fmt: skip
     assert "1. A book" in page
     text = " ".join(page.split())
-    assert "on 55,000 pictures of mnist, while 5,000 others were held out" in text
-    assert "of the epochs, validation included, on 2 cores; loss" in text
+    assert "on 55,000 images of mnist, validated on 5,000 others" in text
+    assert "cover all epochs, including validation, on 2 cores; loss" in text
 
 
-def test_what_an_article_says_besides_its_accuracy_is_told() -> None:
-    boasting = result("dense", 200)._replace(claim=Claim(accuracy=0.98, at_least=True, besides="a low loss"))
-    assert "| > 98.00%, a low loss | yes |" in comparison.page([boasting], ARTICLES, "dense")
+def test_other_claims_of_an_article_are_shown() -> None:
+    measured = result("dense", 200)._replace(claim=Claim(accuracy=0.98, at_least=True, besides="a low loss"))
+    assert "| > 98.00%, a low loss | yes |" in comparison.page([measured], ARTICLES, "dense")
 
 
-def test_a_page_without_its_baseline_is_refused() -> None:
+def test_a_page_without_the_baseline_is_rejected() -> None:
     with pytest.raises(InputError, match="no recipe 'dense'"):
         comparison.page([result("chollet", 100)], ARTICLES, "dense")
 
 
-def test_names_in_the_figure_do_not_overlap_and_no_line_crosses_one() -> None:
-    close = [result(f"keras-16-36-short-{number}", 80 + number % 3, seconds=50 + number) for number in range(14)]
-    figure = comparison.figure([*close, result("untimed", 90, seconds=None)])
+def test_the_figure_is_sorted_by_error_and_its_labels_neither_overlap_nor_are_cut_off() -> None:
+    close = [result(f"keras-16-36-short-{number}", 80 + number % 3, 0.99, seconds=50 + number) for number in range(14)]
+    perfect, unknown = result("perfect", 0), result("unknown", 90, 0.98, seconds=None, at_least=True)
+    figure = comparison.figure([unknown, *close, perfect, result("default", 27, seconds=12_345)])
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    names = [text for text in figure.axes[0].texts if isinstance(text, Annotation)]
-    boxes = [Text.get_window_extent(name, renderer) for name in names]
-    assert len(boxes) == 14
-    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
-    assert max(box.x1 for box in boxes) <= canvas.get_width_height()[0]
-    # The lines lead to the left of the names' common edge.
-    for name in names:
-        assert name.arrow_patch is not None
-        assert name.arrow_patch.get_window_extent(renderer).x1 <= min(box.x0 for box in boxes) + 1
+    error, time = figure.axes
+    names = error.get_yticklabels()
+    assert [name.get_text() for name in (names[-1], names[-2], names[0])] == [
+        "perfect  0.00 %", "default  0.27 %", "unknown  0.90 %"
+    ]  # fmt: skip
+    times = time.child_axes[0].get_yticklabels()
+    assert [label.get_text() for label in (times[-2], times[0])] == ["12,345 s", "not measured"]
+    low, high = error.get_xlim()
+    ticks = [label for label in error.get_xticklabels() if low <= label.get_position()[0] <= high]
+    for texts in (names, times, ticks):
+        boxes = [Text.get_window_extent(text, renderer) for text in texts]
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    box, (width, height) = figure.get_tightbbox(renderer), figure.get_size_inches()  # type: ignore[no-untyped-call]
+    assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01
+
+
+def test_the_figure_shows_intervals_and_claims_for_mnist_only() -> None:
+    measured = [result("a", 100, 0.99), result("b", 90, 0.98, at_least=True), result("c", 80)]
+    error = comparison.figure(measured).axes[0]
+    (ends, *_) = (collection.get_segments()[0] for collection in error.collections)  # type: ignore[attr-defined]
+    low, high = measured[0].accuracy_low, measured[0].accuracy_high
+    assert sorted(ends[:, 0]) == pytest.approx([1 - high, 1 - low])
+
+    def claims(results: list[Result]) -> dict[object, float]:
+        lines = comparison.figure(results).axes[0].lines
+        return {line.get_marker(): float(np.ravel(line.get_xdata())[0]) for line in lines if line.get_marker() != "o"}
+
+    assert claims(measured) == {"D": pytest.approx(0.01), "<": pytest.approx(0.02)}
+    assert not claims([result("a", 100, 0.99, dataset="mnist-sample")])
 
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A study of two articles' recipes and one of ours, trained and measured; two of them came from the cache."""
+    """A study of an article's two recipes and one of ours, with their results; two of them came from the cache."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "study"
     for place, errors in (
         (tmp_path, 40), (folder / "runs" / "dense", 200), (folder / "runs" / "chollet", 100),
         (folder / "runs" / "quick", 70),
     ):  # fmt: skip
-        write_json(place / "metrics" / "train.json", TRAINED)
+        write_json(place / "models" / "training.json", TRAINED)
         write_json(
             place / "metrics" / "test.json", {"dataset": "mnist", "loss": 0.03, **metrics.accuracy(errors, 10_000)}
         )
@@ -136,27 +158,27 @@ def test_a_study_is_compared_with_the_default_recipe(study: Path) -> None:
     assert curves == ["recipe\tepoch\taccuracy", "dense\t1\t0.9", "chollet\t1\t0.9", "chollet\t2\t0.9", "quick\t1\t0.9"]
 
 
-def test_the_seconds_of_another_training_are_not_told(study: Path) -> None:
+def test_the_seconds_of_another_training_are_not_shown(study: Path) -> None:
     path = study / "runs" / "dense" / "metrics" / "timing.json"
-    for loss, told in ((0.02, "| 9 |"), (0.021, "| – |")):
+    for loss, cell in ((0.02, "| 9 |"), (0.021, "| – |")):
         write_json(path, {**TIMING, "loss": loss})
         compare.main(SMALL, RECIPES, study)
         page = (study / "README.md").read_text(encoding="utf-8")
-        assert told in next(line for line in page.splitlines() if line.startswith("| dense"))
+        assert cell in next(line for line in page.splitlines() if line.startswith("| dense"))
 
 
 @pytest.mark.parametrize(
     ("file", "content"),
     [
         ("runs/dense/metrics/test.json", "{}"),
-        ("runs/dense/metrics/train.json", "[1]"),
+        ("runs/dense/models/training.json", "[1]"),
         ("runs/dense/metrics/timing.json", "{"),
         ("articles.yaml", "{a: 1}"),
         ("articles.yaml", "- {title: A, recipes: {dense: {accuracy: 99}}}"),
         ("articles.yaml", "- {title: A, recipes: {other: {}}}"),
     ],
 )
-def test_a_damaged_file_is_one_line(study: Path, file: str, content: str) -> None:
+def test_a_damaged_file_is_reported_in_one_line(study: Path, file: str, content: str) -> None:
     (study / file).write_text(content)
     with pytest.raises(InputError) as caught:
         compare.main(SMALL, RECIPES, study)

@@ -13,8 +13,8 @@ from tests.repository import PARAMS, ROOT
 SMALL = params.Params.model_validate(PARAMS)
 
 
-def reading(labels: np.ndarray, wrong: list[int], confidence: float = 0.6) -> np.ndarray:
-    """Return probabilities (N, 10) that are right but for the pictures ``wrong``."""
+def predictions(labels: np.ndarray, wrong: list[int], confidence: float = 0.6) -> np.ndarray:
+    """Return probabilities (N, 10) that are correct except for the images with the indices ``wrong``."""
     predicted = labels.astype(int)
     predicted[wrong] = (predicted[wrong] + 1) % 10
     probabilities = np.full((len(labels), 10), (1 - confidence) / 9, np.float32)
@@ -22,8 +22,8 @@ def reading(labels: np.ndarray, wrong: list[int], confidence: float = 0.6) -> np
     return probabilities
 
 
-def test_models_that_err_apart_err_less_together(dataset: Dataset) -> None:
-    members = [reading(dataset.labels, wrong) for wrong in ([0, 1], [2], [3, 4, 5])]
+def test_models_with_different_errors_make_fewer_together(dataset: Dataset) -> None:
+    members = [predictions(dataset.labels, wrong) for wrong in ([0, 1], [2], [3, 4, 5])]
     rows = growth.growth(dataset.labels, members)
     assert [row["members"] for row in rows] == [1, 2, 3]
     assert (rows[0]["errors"], rows[0]["least"], rows[0]["most"]) == (2, 1, 3)
@@ -37,11 +37,11 @@ def folder(tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) ->
     folder = tmp_path / "study"
     for place, wrong, confidence in ((tmp_path, [0, 1], 0.6), (folder / "runs" / "b", [2], 0.5)):
         path = place / "data" / "predictions.npz"
-        store.save(path, dataset, probabilities=reading(dataset.labels, wrong, confidence))
+        store.save(path, dataset, probabilities=predictions(dataset.labels, wrong, confidence))
     return folder
 
 
-def test_members_are_read_together(folder: Path) -> None:
+def test_the_members_probabilities_are_averaged(folder: Path) -> None:
     ensemble.main(SMALL, {"b": SMALL}, folder)
     measured = read_json(folder / "metrics.json", "ensemble")
     assert {name: member["errors"] for name, member in measured["member"].items()} == {"default": 2, "b": 1}
@@ -52,20 +52,20 @@ def test_members_are_read_together(folder: Path) -> None:
     assert (folder / "growth.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_one_member_is_no_ensemble(folder: Path) -> None:
+def test_one_member_is_not_an_ensemble(folder: Path) -> None:
     with pytest.raises(InputError, match=r"params\.yaml: no members besides the root's model"):
         ensemble.main(SMALL, {}, folder)
 
 
-def test_members_that_read_other_pictures_are_named(folder: Path, dataset: Dataset) -> None:
+def test_members_measured_on_other_images_are_reported(folder: Path, dataset: Dataset) -> None:
     path = folder / "runs" / "b" / "data" / "predictions.npz"
     other = dataset._replace(images=dataset.images[::-1])
-    store.save(path, other, probabilities=reading(dataset.labels, []))
-    with pytest.raises(InputError, match=r"b.data.predictions\.npz: not of the same pictures"):
+    store.save(path, other, probabilities=predictions(dataset.labels, []))
+    with pytest.raises(InputError, match=r"b.data.predictions\.npz: not the same images"):
         ensemble.main(SMALL, {"b": SMALL}, folder)
 
 
-def test_every_member_is_trained_and_read(root: Path) -> None:
+def test_every_member_is_trained_and_averaged(root: Path) -> None:
     folder = ROOT / "studies" / "ensemble"
     members = params.read(folder / "params.yaml")
     pipeline = params.read(folder / "dvc.yaml")

@@ -7,16 +7,17 @@ from digits.core import params, store
 from digits.core.errors import InputError
 from digits.core.files import read_json, write_json
 from digits.core.store import Dataset
+from digits.model import metrics
 from studies.folds.stages import average, fold
 from studies.folds.stages.schema import FoldsParams
 from tests.repository import PARAMS
 
-TRAINED = {"dataset": "bars", "parameters": 10, "epochs": 2, "kept_epoch": 2}
+TRAINED = {"parameters": 10, "epochs": 2, "kept_epoch": 2, "temperature": None}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, dataset: Dataset) -> Path:
-    """Forty pictures, thirty of them to train on, that can be told apart."""
+    """Forty distinguishable images: thirty for training, ten for validation."""
     images = dataset.images.copy()
     images[:, 0, 0] = np.arange(40)
     for part, indices in (("train", slice(0, 30)), ("validation", slice(30, 40))):
@@ -28,7 +29,7 @@ def with_folds(numbers: list[int], seed: int = 0) -> FoldsParams:
     return FoldsParams.model_validate({**PARAMS, "folds": {"seed": seed, "numbers": numbers}})
 
 
-def test_each_picture_is_held_out_once_and_each_label_by_its_share(folder: Path, dataset: Dataset) -> None:
+def test_each_image_is_held_out_once_and_folds_are_stratified(folder: Path, dataset: Dataset) -> None:
     fold.main(with_folds([0, 1, 2]), folder, folder)
     held_out = []
     for number in range(3):
@@ -42,8 +43,8 @@ def test_each_picture_is_held_out_once_and_each_label_by_its_share(folder: Path,
     assert sorted(held_out) == list(range(40))
 
 
-def test_more_folds_than_the_rarest_digit_has_pictures_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"folds\.numbers: 5 folds: should be at most 4"):
+def test_more_folds_than_images_of_the_rarest_digit_are_rejected(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"folds\.numbers: 5 folds: at most 4"):
         fold.main(with_folds([0, 1, 2, 3, 4]), folder, folder)
 
 
@@ -51,7 +52,7 @@ def test_more_folds_than_the_rarest_digit_has_pictures_are_refused(folder: Path)
     ("numbers", "message"),
     [("[]", "two or more"), ("[0]", "two or more"), ("[1, 2]", "count from 0"), ("[0, 0]", "count"), ("4", "a list")],
 )
-def test_folds_that_cannot_be_are_named(root: Path, tmp_path: Path, numbers: str, message: str) -> None:
+def test_impossible_numbers_of_folds_are_reported(root: Path, tmp_path: Path, numbers: str, message: str) -> None:
     recipe = tmp_path / "params.yaml"
     recipe.write_text(f"split: {{folds: {{seed: 0, numbers: {numbers}}}}}")
     with pytest.raises(InputError, match=rf"folds\.numbers: .*{message}"):
@@ -69,17 +70,21 @@ def test_the_seed_decides_the_split(folder: Path) -> None:
     assert held_out(0) == first
 
 
-def test_runs_of_folds_that_are_no_more_are_removed(folder: Path) -> None:
+def test_runs_of_folds_that_no_longer_exist_are_removed(folder: Path) -> None:
     for number in ("2", "3"):
         (folder / "runs" / number).mkdir(parents=True)
     fold.main(with_folds([0, 1, 2]), folder, folder)
     assert [path.name for path in (folder / "runs").iterdir()] == ["2"]
 
 
+def write_fold(run: Path, errors: int, **trained: float) -> None:
+    write_json(run / "models" / "training.json", TRAINED | trained)
+    write_json(run / "metrics" / "validation.json", {"dataset": "bars", **metrics.accuracy(errors, 10)})
+
+
 def test_folds_are_averaged(folder: Path) -> None:
     for number, errors in enumerate((1, 2, 3)):
-        validation = {"images": 10, "errors": errors, "accuracy": 1 - errors / 10}
-        write_json(folder / "runs" / str(number) / "metrics" / "train.json", TRAINED | {"validation": validation})
+        write_fold(folder / "runs" / str(number), errors)
     average.main(with_folds([0, 1, 2]), folder)
     measured = read_json(folder / "metrics.json", "average")
     assert measured["accuracy_mean"] == pytest.approx(0.8)
@@ -92,12 +97,10 @@ def test_folds_are_averaged(folder: Path) -> None:
     ("trained", "message"),
     [({"kept_epoch": 1}, r"train\.keep: should be last"), ({"temperature": 0.9}, r"train\.calibrate: should be false")],
 )
-def test_a_fold_that_chose_by_what_it_measures_is_not_averaged(
+def test_folds_that_influenced_their_training_are_rejected(
     folder: Path, trained: dict[str, float], message: str
 ) -> None:
-    validation = {"images": 10, "errors": 1, "accuracy": 0.9}
     for number in range(3):
-        path = folder / "runs" / str(number) / "metrics" / "train.json"
-        write_json(path, TRAINED | trained | {"validation": validation})
+        write_fold(folder / "runs" / str(number), 1, **trained)
     with pytest.raises(InputError, match=message):
         average.main(with_folds([0, 1, 2]), folder)

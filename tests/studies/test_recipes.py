@@ -1,4 +1,4 @@
-"""The recipes of the articles against what the articles say of them, and ours."""
+"""The recipes agree with what the articles say about them; ours are as intended."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def build(name: str) -> keras.Model:
     return network.build(RECIPES[name]["train"]["network"])
 
 
-# Of each: parameters, optimiser, pictures a batch, epochs. Three of the numbers of parameters are in the articles.
+# Number of parameters, optimiser, batch size, epochs. Three of these numbers of parameters are in the articles.
 TRAININGS = {
     "flyai": (887_530, "Adam", 32, 5),
     "tf-cnn": (215_370, "Adam", 32, 5),
@@ -42,26 +42,26 @@ OURS = ["quick", "quickest"]
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_training_is_what_it_is_to_be(name: str) -> None:
+def test_each_recipe_has_its_number_of_parameters_optimizer_batch_size_and_epochs(name: str) -> None:
     train = RECIPES[name]["train"]
     (optimizer,) = train["optimizer"]
     assert (build(name).count_params(), optimizer, train["batch_size"], train["epochs"]) == TRAININGS[name]
 
 
-def test_only_the_article_that_augments_is_augmented() -> None:
+def test_only_flyai_is_augmented() -> None:
     deforming = ("rotation", "zoom", "shift", "shear", "elastic_alpha")
     strengths = {name: tuple(recipe["augment"][key] for key in deforming) for name, recipe in RECIPES.items()}
     assert strengths.pop("flyai") == (10, 0.1, 0.1, 0, 0)
     assert set(strengths.values()) == {(0, 0, 0, 0, 0)}
 
 
-def test_the_convolutions_of_chollet_have_as_many_parameters_as_the_article_prints() -> None:
+def test_the_convolutions_of_chollet_have_the_number_of_parameters_in_the_article() -> None:
     layers = network.list_layers(build("chollet"))
     assert sum(layer["parameters"] for layer in layers if layer["layer"] == "Conv2D") == 55_744
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_states_all_that_the_root_could_change(root: Path, name: str) -> None:
+def test_a_recipe_does_not_depend_on_the_root(root: Path, name: str) -> None:
     own = RECIPES[name]
     assert set(own) == {"augment", "train", "evaluate"}
     loaded = params.load(root, f"{FILE}:{name}")
@@ -72,6 +72,6 @@ def test_a_recipe_states_all_that_the_root_could_change(root: Path, name: str) -
 
 def test_every_recipe_is_run_and_compared() -> None:
     articles = comparison.load_articles(FILE.parent / "articles.yaml")
-    told = [name for article in articles for name in article.recipes]
-    assert list(DVC["vars"][0]["recipes"]) == list(RECIPES) == told + OURS
+    described = [name for article in articles for name in article.recipes]
+    assert list(DVC["vars"][0]["recipes"]) == list(RECIPES) == described + OURS
     assert "runs" in DVC["stages"]["compare"]["deps"]

@@ -1,4 +1,4 @@
-"""The studies under real DVC, made smaller, on the sample that needs no network."""
+"""Smaller versions of the studies, run by real DVC on the offline sample."""
 
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ def read(path: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A repository in which the studies have run; tests that change it work on a copy."""
+    """A repository after the studies have run; tests that change it work on a copy."""
     names = ("recipes", "folds", "ensemble")
     repository = create(tmp_path_factory.mktemp("studies") / "repository", *(f"studies/{name}" for name in names))
     repository.set(train={"epochs": 1})
     recipes, folds, ensemble = (repository.path / "studies" / name for name in names)
-    for left in ("dvc.lock", "README.md", "comparison.png", "curves.tsv", "metrics.json", "growth.tsv", "growth.png"):
+    for output in ("dvc.lock", "README.md", "comparison.png", "curves.tsv", "metrics.json", "growth.tsv", "growth.png"):
         for folder in (recipes, folds, ensemble):
-            (folder / left).unlink(missing_ok=True)
+            (folder / output).unlink(missing_ok=True)
 
     pipeline = read(recipes / "dvc.yaml")
     pipeline["vars"] = [{"recipes": RECIPES}]
@@ -74,24 +74,24 @@ def test_the_recipes_are_compared_with_each_other_and_the_default(studied: Repos
     for name in RECIPES:
         errors = read_json(folder / "runs" / name / "metrics" / "test.json", "evaluate")["errors"]
         assert any(line.startswith(f"| {name} |") and f"| {errors} |" in line for line in page.splitlines())
-        assert (folder / "runs" / name / "plots" / "augmentation.png").exists()
+        assert (folder / "runs" / name / "plots" / "figures" / "augmentation.png").exists()
     assert [row["recipe"] for row in read_table(folder / "curves.tsv", "compare", {"recipe": str})] == RECIPES
     assert "tf-dnn" in studied.run("dvc", "--cd", "studies/recipes", "plots", "show", "curves.tsv", "--show-vega")
 
 
-def test_what_compares_is_in_git_and_what_was_trained_is_not(studied: Repository) -> None:
+def test_comparisons_are_in_git_and_models_are_not(studied: Repository) -> None:
     tracked = studied.run("git", "ls-files", "studies").splitlines()
     assert {f"studies/recipes/{name}" for name in ("README.md", "comparison.png", "curves.tsv")} < set(tracked)
     assert "studies/folds/metrics.json" in tracked
     assert not [path for path in tracked if path.endswith((".keras", ".npz"))]
 
 
-def test_studies_that_are_up_to_date_run_nothing(studied: Repository) -> None:
+def test_a_second_run_does_nothing(studied: Repository) -> None:
     for name in ("recipes", "folds", "ensemble"):
         assert "Running stage" not in studied.run("dvc", "--cd", f"studies/{name}", "repro")
 
 
-def test_a_change_of_one_recipe_leaves_the_others_alone(studied: Repository, tmp_path: Path) -> None:
+def test_changing_one_recipe_does_not_affect_the_others(studied: Repository, tmp_path: Path) -> None:
     copy = studied.copy(tmp_path / "copy")
     file = copy.path / "studies" / "recipes" / "params.yaml"
     blocks = read(file)
@@ -106,13 +106,13 @@ def test_the_folds_are_averaged(studied: Repository) -> None:
     measured = read_json(studied.path / "studies" / "folds" / "metrics.json", "average")
     assert measured["dataset"] == "mnist-sample"
     assert set(measured["fold"]) == {"0", "1"}
-    # All that is not test: 4,300 of the sample's 5,000 pictures, each held out once.
+    # All images of the sample but its test set, each held out once.
     assert measured["together"]["images"] == 4300
     accuracies = [fold["accuracy"] for fold in measured["fold"].values()]
     assert measured["accuracy_mean"] == pytest.approx(sum(accuracies) / 2)
 
 
-def test_the_members_of_the_ensemble_are_the_roots_model_and_others(studied: Repository) -> None:
+def test_the_ensemble_has_the_roots_model_and_others(studied: Repository) -> None:
     measured = read_json(studied.path / "studies" / "ensemble" / "metrics.json", "ensemble")
     assert measured["dataset"] == "mnist-sample"
     assert measured["member"]["default"]["errors"] == studied.metrics("test")["errors"]
@@ -129,7 +129,7 @@ def test_the_members_of_the_ensemble_are_the_roots_model_and_others(studied: Rep
         (4, "'dvc.yaml': expected list"),
     ],
 )
-def test_a_number_of_folds_that_cannot_be_is_one_line(
+def test_an_impossible_number_of_folds_is_reported(
     studied: Repository, tmp_path: Path, numbers: Any, message: str
 ) -> None:
     copy = studied.copy(tmp_path / "copy")
@@ -142,7 +142,7 @@ def test_a_number_of_folds_that_cannot_be_is_one_line(
     assert "Traceback" not in output
 
 
-def test_an_unknown_recipe_is_one_line(studied: Repository) -> None:
+def test_an_unknown_recipe_is_reported(studied: Repository) -> None:
     output = studied.run("dvc", "--cd", "studies/recipes", "repro", "train@lenet", code=255)
     assert "train@lenet" in output
     assert "Traceback" not in output
@@ -151,7 +151,7 @@ def test_an_unknown_recipe_is_one_line(studied: Repository) -> None:
     assert error == "error: studies/recipes/params.yaml: no recipe 'lenet'; it has tf-dnn, dense"
 
 
-def test_folds_of_an_unknown_recipe_are_one_line(studied: Repository, tmp_path: Path) -> None:
+def test_an_unknown_recipe_for_the_folds_is_reported(studied: Repository, tmp_path: Path) -> None:
     copy = studied.copy(tmp_path / "copy")
     file = copy.path / "studies" / "folds" / "params.yaml"
     rewrite(file, read(file) | {"recipe": {"file": "studies/recipes/params.yaml", "name": "lenet"}})
@@ -160,7 +160,7 @@ def test_folds_of_an_unknown_recipe_are_one_line(studied: Repository, tmp_path: 
     assert "Traceback" not in output
 
 
-def test_folds_run_again_leave_the_lock_as_it_was(studied: Repository, tmp_path: Path) -> None:
+def test_running_a_fold_again_leaves_dvc_lock_unchanged(studied: Repository, tmp_path: Path) -> None:
     copy = studied.copy(tmp_path / "copy")
     copy.run("dvc", "--cd", "studies/folds", "repro", "--force", "--single-item", "train@0")
     copy.run("dvc", "--cd", "studies/folds", "repro")

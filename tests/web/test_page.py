@@ -1,7 +1,5 @@
-"""The page in a real browser, where there is one."""
+"""The page in a real browser, if one is installed."""
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,18 +14,16 @@ from digits import Recognizer
 from digits.core.errors import InputError
 from digits.model import network
 from digits.web import page
+from tests.browser import hosts, wait_for
 
-pytest.importorskip("gradio", reason="pip install -r requirements-page.txt")
+pytest.importorskip("gradio", reason="pip install -r requirements-demo.txt")
 webdriver: Any = pytest.importorskip("selenium.webdriver")
-WebDriverWait: Any = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a page answers whose network takes everything for a three."""
+    """The address of a running page whose network reads everything as 3."""
     model = network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}])
     kernel, bias = model.get_weights()
     bias[3] = 5
@@ -57,32 +53,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait()
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    if not (BROWSER and DRIVER):
-        pytest.skip("no Chromium with its chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,1100"):
-        options.add_argument(option)
-    # Nothing may hang on the page's language.
-    options.add_argument("--lang=es")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    driver = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(DRIVER, env={**os.environ, "LANGUAGE": "es"})
-    )
-    yield driver
-    driver.quit()
-
-
-def wait_for(driver: Any, script: str) -> Any:
-    """Return what the page's ``script`` gives, once it gives anything: the page shows each part after a while."""
-    return WebDriverWait(driver, 60).until(lambda _: driver.execute_script(f"return {script}"))
-
-
-def test_a_stroke_is_read_at_once_and_without_internet(address: str, browser: Any) -> None:
+def test_a_stroke_is_read_immediately_and_without_internet(address: str, browser: Any) -> None:
     browser.get(address)
-    # The page takes the brush itself, whose options then stand beside the tools.
+    # The page selects the brush by itself; its options then appear next to the tools.
     wait_for(browser, "document.querySelectorAll('#canvas button.quite-round').length > 2")
     canvas = browser.find_element("css selector", "#canvas canvas")
     stroke = webdriver.ActionChains(browser, duration=50).move_to_element_with_offset(canvas, 0, -80).click_and_hold()
@@ -95,18 +68,15 @@ def test_a_stroke_is_read_at_once_and_without_internet(address: str, browser: An
     assert wait_for(browser, "document.querySelector('#seen img')?.naturalWidth") == 28 * page.ENLARGED
     bars = wait_for(browser, "document.querySelector('#probabilities').innerText.match(/\\d+%/g)")
     assert len(bars) == 10
-    requests = [entry["message"] for entry in browser.get_log("performance") if "requestWillBeSent" in entry["message"]]
-    assert requests
-    hosts = {url.split("/")[2] for message in requests for url in message.split('"') if url.startswith("http")}
-    assert hosts == {address.removeprefix("http://")}
+    assert hosts(browser) == {address.removeprefix("http://")}
 
 
-def test_where_it_cannot_be_shown_is_one_line(address: str) -> None:
+def test_an_unusable_address_is_reported(address: str) -> None:
     taken = int(address.rpartition(":")[2])
     model = network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}])
     for host, port, message in (
-        ("127.0.0.1", taken, rf"127\.0\.0\.1:{taken}: cannot be listened on"),
-        ("192.0.2.1", 7860, r"192\.0\.2\.1:7860: cannot be listened on"),
+        ("127.0.0.1", taken, rf"127\.0\.0\.1:{taken}: cannot listen on this address"),
+        ("192.0.2.1", 7860, r"192\.0\.2\.1:7860: cannot listen on this address"),
         ("127.0.0.1", 99_999, "--port 99999: should be from 1 to 65535"),
     ):
         with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""Average the probabilities of an ensemble's members, which evaluate has written: of the root's model and of others."""
+"""Average the predicted probabilities of an ensemble's members: the root's model and others."""
 
 from pathlib import Path
 
@@ -23,35 +23,24 @@ def main(params: Params, recipes: dict[str, Params], folder: Path) -> None:
     tests = [store.load(path, "evaluate") for path in read.values()]
     for path, test in zip(read.values(), tests, strict=True):
         if not np.array_equal(test.images, tests[0].images):
-            raise InputError(f"{path}: not of the same pictures as {read[names[0]]}; evaluate both anew")
+            raise InputError(f"{path}: not the same images as in {read[names[0]]}; evaluate both again")
     labels, dataset = tests[0].labels, tests[0].name
     probabilities = [store.load_arrays(path, "evaluate", "probabilities")["probabilities"] for path in read.values()]
 
     members = {name: metrics.classification(labels, each) for name, each in zip(names, probabilities, strict=True)}
-    accuracies = [member["accuracy"] for member in members.values()]
     together = metrics.classification(labels, np.mean(probabilities, axis=0))
-    mean, deviation = metrics.spread(accuracies)
+    spread = metrics.spread([member["accuracy"] for member in members.values()])
     write_json(
         folder / "metrics.json",
-        {
-            "dataset": dataset,
-            "members": len(names),
-            "accuracy_mean": mean,
-            "accuracy_deviation": deviation,
-            "together": together,
-            "member": members,
-        },
+        {"dataset": dataset, "members": len(names), **spread, "together": together, "member": members},
     )
     rows = growth.growth(labels, probabilities)
     write_table(folder / "growth.tsv", rows)
     basics.save(growth.figure(rows, len(labels)), folder / "growth.png", params.plot.dpi)
     for name, member in members.items():
-        print(f"{name}: {member['errors']} errors, accuracy {member['accuracy']:.2%}")
-    print(
-        f"{dataset}: members {mean:.2%} ± {deviation:.2%} (mean and standard deviation), together "
-        f"{together['errors']} errors in {together['images']} test pictures, accuracy {together['accuracy']:.2%} "
-        f"({together['accuracy_low']:.2%} to {together['accuracy_high']:.2%})"
-    )
+        print(f"{name}: {metrics.summary(member)}")
+    print(f"{dataset}: {metrics.describe_spread(spread)} over {len(names)} members")
+    print(f"{dataset}, all members together: {metrics.summary(together)}")
 
 
 if __name__ == "__main__":

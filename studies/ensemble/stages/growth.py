@@ -1,4 +1,4 @@
-"""Several models that read together: the mean of their probabilities."""
+"""How an ensemble improves with the number of its members."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from digits.model.metrics import Labels, Probabilities
+from digits.report.basics import BLUE
 
 
 def growth(labels: Labels, members: Sequence[Probabilities]) -> list[dict[str, float]]:
-    """Return, for each size from 1 to all of ``members``, the errors of the ensembles of that size: the mean, the least
-    and the most of every choice of members. There are 2^N of them: N should be a dozen at the most.
+    """Return the mean, the fewest and the most errors over all ensembles of each size, from 1 to all ``members``.
 
-    labels: (N,); each member's probabilities: (N, 10).
+    labels: (N,); each member's probabilities: (N, 10). With M members there are 2^M ensembles: M should be at most 12.
     """
     rows = []
     for size in range(1, len(members) + 1):
@@ -26,15 +26,17 @@ def growth(labels: Labels, members: Sequence[Probabilities]) -> list[dict[str, f
 
 
 def figure(rows: Sequence[dict[str, float]], images: int) -> Figure:
-    """Draw what ``growth`` returned for a set of so many ``images``."""
-    drawn = Figure(figsize=(7, 4.5), layout="constrained")
+    """Draw what ``growth`` returned for a test set with this number of ``images``."""
+    drawn = Figure(figsize=(7.5, 4.5), layout="constrained")
     axes = drawn.subplots()
     sizes = [row["members"] for row in rows]
     least, mean, most = ([row[column] for row in rows] for column in ("least", "errors", "most"))
-    axes.fill_between(sizes, least, most, alpha=0.2, label="least to most")
-    axes.plot(sizes, mean, "o-", label="mean of every choice of members")
-    axes.set(xlabel="models that read together", ylabel=f"errors in {images:,} test pictures", ylim=(0, None))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.vlines(sizes, least, most, color=BLUE, alpha=0.35, linewidth=8, label="range over all choices of models")
+    axes.plot(sizes, mean, "o", color=BLUE, label="mean over all choices of models")
+    axes.set(xlabel="models whose probabilities are averaged", ylabel="errors", ylim=(0, None))
+    axes.set_title(f"Errors of ensembles on {images:,} test images")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend()
+    drawn.legend(loc="outside lower center", ncols=2)
     return drawn

@@ -1,4 +1,4 @@
-"""Average what the folds of a cross-validation have reached."""
+"""Average the results of the folds."""
 
 from pathlib import Path
 
@@ -8,23 +8,20 @@ from digits.core.job import run_stage
 from digits.model import metrics
 from studies.folds.stages.schema import FoldsParams
 
-TRAIN = ("dataset", "parameters", "epochs", "kept_epoch", "validation")
+TRAINING = ("parameters", "epochs", "kept_epoch", "temperature")
+VALIDATION = ("dataset", "images", "errors", "accuracy")
 
 
 def main(params: FoldsParams, folder: Path) -> None:
-    trained = {
-        number: read_json(folder / "runs" / str(number) / "metrics" / "train.json", "train", *TRAIN)
-        for number in params.folds.numbers
-    }
-    if any(fold["kept_epoch"] != fold["epochs"] for fold in trained.values()):
-        raise InputError("train.keep: should be last: the fold that measures an epoch must not have chosen it")
-    if any("temperature" in fold for fold in trained.values()):
-        raise InputError("train.calibrate: should be false: the fold that measures must not have calibrated it")
-    folds = {str(number): fold["validation"] for number, fold in trained.items()}
-    accuracies = [fold["accuracy"] for fold in folds.values()]
-    mean, deviation = metrics.spread(accuracies)
-    errors, images = (sum(fold[key] for fold in folds.values()) for key in ("errors", "images"))
-    dataset = trained[0]["dataset"]
+    runs = [folder / "runs" / str(number) for number in params.folds.numbers]
+    trained = [read_json(run / "models" / "training.json", "train", *TRAINING) for run in runs]
+    folds = [read_json(run / "metrics" / "validation.json", "train", *VALIDATION) for run in runs]
+    if any(fold["kept_epoch"] != fold["epochs"] for fold in trained):
+        raise InputError("train.keep: should be last: the epoch must not be chosen on the fold that measures it")
+    if any(fold["temperature"] is not None for fold in trained):
+        raise InputError("train.calibrate: should be false: no model may be calibrated on the fold that measures it")
+    spread = metrics.spread([fold["accuracy"] for fold in folds])
+    dataset = folds[0]["dataset"]
     write_json(
         folder / "metrics.json",
         {
@@ -32,16 +29,15 @@ def main(params: FoldsParams, folder: Path) -> None:
             "folds": len(folds),
             "parameters": trained[0]["parameters"],
             "epochs": trained[0]["epochs"],
-            "accuracy_mean": mean,
-            "accuracy_deviation": deviation,
-            # Every picture is held out once, so that the folds' errors add up.
-            "together": metrics.accuracy(errors, images),
-            "fold": folds,
+            **spread,
+            # Every image is held out once, so the errors of the folds add up.
+            "together": metrics.accuracy(*(sum(fold[key] for fold in folds) for key in ("errors", "images"))),
+            "fold": {str(number): fold for number, fold in enumerate(folds)},
         },
     )
-    for name, fold in folds.items():
-        print(f"fold {name}: {fold['errors']} errors in {fold['images']} pictures, accuracy {fold['accuracy']:.2%}")
-    print(f"{dataset}: accuracy {mean:.2%} ± {deviation:.2%} (mean and standard deviation of {len(folds)} folds)")
+    for number, fold in enumerate(folds):
+        print(f"fold {number}: {metrics.summary(fold)}")
+    print(f"{dataset}: {metrics.describe_spread(spread)} over {len(folds)} folds")
 
 
 if __name__ == "__main__":

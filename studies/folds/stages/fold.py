@@ -20,7 +20,7 @@ def main(params: FoldsParams, processed: Path, folder: Path) -> None:
     whole = Dataset(train.name, *(np.concatenate(parts) for parts in zip(train[1:], validation[1:], strict=True)))
     fewest = int(np.bincount(whole.labels).min())
     if k > fewest:
-        raise InputError(f"folds.numbers: {k} folds: should be at most {fewest}, the images of the rarest digit")
+        raise InputError(f"folds.numbers: {k} folds: at most {fewest}, the number of images of the rarest digit")
     splitter = StratifiedKFold(k, shuffle=True, random_state=folds.seed)
     for number, (kept, held_out) in enumerate(splitter.split(whole.labels, whole.labels)):
         for part, indices in (("train", kept), ("validation", held_out)):

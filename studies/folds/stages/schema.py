@@ -1,4 +1,4 @@
-"""How the pictures are split for a cross-validation."""
+"""The parameters of a cross-validation."""
 
 from typing import Annotated
 
@@ -17,13 +17,13 @@ def _from_zero(numbers: list[int]) -> list[int]:
 
 
 class Folds(Section):
-    """The seed of the split, and the folds' numbers, counted from 0."""
+    """The seed of the split, and the numbers of the folds, counted from 0."""
 
     seed: Seed
     numbers: Annotated[list[int], AfterValidator(_from_zero)]
 
 
 class FoldsParams(Params):
-    """The pipeline's sections and that of the folds."""
+    """The root's sections and the section of this study."""
 
     folds: Folds

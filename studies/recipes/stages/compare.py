@@ -1,4 +1,4 @@
-"""Put the recipes of a study beside each other: a page with a table, a figure and their validation curves."""
+"""Compare the recipes: a page with a table, a figure, and their learning curves."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from digits.report import basics
 from studies.recipes.stages import comparison
 from studies.recipes.stages.comparison import Claim, Result
 
-# The recipe that the errors of the others are compared with.
+# The recipe that the others' errors are compared with.
 BASELINE = "dense"
 
-TRAIN = ("parameters", "epochs", "images", "loss", "validation")
+TRAINING = ("parameters", "epochs", "images", "validation_images", "loss")
 TEST = ("dataset", "images", "errors", "loss", "accuracy", "accuracy_low", "accuracy_high")
 TIMING = ("seconds", "images_per_second", "machine")
 
@@ -21,14 +21,14 @@ TIMING = ("seconds", "images_per_second", "machine")
 def main(params: Params, recipes: dict[str, Params], folder: Path) -> None:
     articles = comparison.load_articles(folder / "articles.yaml")
     results = [
-        result(name, number, claim, folder / "runs" / name / "metrics")
+        result(name, number, claim, folder / "runs" / name)
         for number, article in enumerate(articles, start=1)
         for name, claim in article.recipes.items()
     ]
-    told = {each.name for each in results}
-    results += [result(name, 0, Claim(), folder / "runs" / name / "metrics") for name in recipes if name not in told]
+    described = {each.name for each in results}
+    results += [result(name, 0, Claim(), folder / "runs" / name) for name in recipes if name not in described]
     names = [each.name for each in results]
-    results.append(result("default", 0, Claim(), Path("metrics")))
+    results.append(result("default", 0, Claim(), Path()))
     page = comparison.page(results, articles, BASELINE)
     table = curves(folder / "runs", names)
     write_text(folder / "README.md", page)
@@ -36,29 +36,30 @@ def main(params: Params, recipes: dict[str, Params], folder: Path) -> None:
     write_table(folder / "curves.tsv", table)
 
 
-def result(name: str, article: int, claim: Claim, folder: Path) -> Result:
-    """Gather what the stages have measured of a recipe."""
-    train, test = read_json(folder / "train.json", "train", *TRAIN), read_json(folder / "test.json", "evaluate", *TEST)
-    # A training that came from the cache has taken no time, and leaves that of another one where it was.
-    path = folder / "timing.json"
+def result(name: str, article: int, claim: Claim, run: Path) -> Result:
+    """Collect the results of the recipe in the folder ``run``."""
+    training = read_json(run / "models" / "training.json", "train", *TRAINING)
+    test = read_json(run / "metrics" / "test.json", "evaluate", *TEST)
+    # A training restored from the cache has no timing of its own; the file is then another training's.
+    path = run / "metrics" / "timing.json"
     timing: dict[str, Any] = read_json(path, "train", "loss", *TIMING) if path.exists() else {}
-    if timing.get("loss") != train["loss"]:
+    if timing.get("loss") != training["loss"]:
         timing = dict.fromkeys(TIMING)
     return Result(
         name=name,
         article=article,
         claim=claim,
-        parameters=train["parameters"],
-        epochs=train["epochs"],
-        trained=train["images"],
-        validated=train["validation"]["images"],
+        parameters=training["parameters"],
+        epochs=training["epochs"],
+        trained=training["images"],
+        validated=training["validation_images"],
         **{key: timing[key] for key in TIMING},
         **{key: test[key] for key in TEST},
     )
 
 
 def curves(folder: Path, names: list[str]) -> list[dict[str, object]]:
-    """Return a row for each epoch of each recipe with its accuracy on validation."""
+    """Return one row per recipe and epoch, with the accuracy on the validation set."""
     return [
         {"recipe": name, "epoch": epoch, "accuracy": row["val_accuracy"]}
         for name in names

@@ -1,21 +1,26 @@
-"""Systems beside each other: a table and a figure."""
+"""A comparison of recipes: a page and a figure."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, ScalarFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from pydantic import Field
 
 from digits.core import params
 from digits.core.errors import InputError
 from digits.core.params import Section
+from digits.report.basics import BLUE, ORANGE, logarithmic
+
+# How a claim is drawn.
+CLAIM: dict[str, Any] = {"color": "black", "markerfacecolor": "none", "markersize": 9}
 
 
 class Claim(Section):
-    """What an article says of a system: its accuracy on the test set, exactly or at least, if it says any; and more,
-    in its words."""
+    """What an article claims for a system: its test accuracy, exact or a lower bound, if it gives one; and other claims
+    in its own words."""
 
     accuracy: Annotated[float, Field(gt=0, lt=1)] | None = None
     at_least: bool = False
@@ -23,7 +28,7 @@ class Claim(Section):
 
 
 class Article(Section):
-    """An article, its systems by the name of the recipe, and where ours must differ from it."""
+    """An article, the claims for its systems by the name of our recipe, and a note on differences."""
 
     title: str
     recipes: dict[str, Claim]
@@ -31,14 +36,16 @@ class Article(Section):
 
 
 def load_articles(path: Path) -> list[Article]:
-    """Read a YAML list of articles. Raises InputError where it is none."""
+    """Read a YAML list of articles. Raises InputError if it is not one."""
     return params.check(params.read(path), path, list[Article])
 
 
 class Result(NamedTuple):
-    """What is known of a trained system. ``article`` counts from 1, 0 for none; the accuracies are 0 to 1; ``trained``
-    and ``validated`` are numbers of pictures; what is known of the training's time is None where it came from the
-    cache."""
+    """The results of a recipe.
+
+    ``article`` counts from 1, 0 for none; accuracies are 0 to 1; ``trained`` and ``validated`` are numbers of images;
+    ``seconds``, ``images_per_second`` and ``machine`` are None if the training came from the cache.
+    """
 
     name: str
     article: int
@@ -62,31 +69,31 @@ class Result(NamedTuple):
 HEAD = """\
 # The systems of five articles, compared
 
-Written by `dvc repro studies/recipes/dvc.yaml`; do not edit. Those of an article have its network, optimiser, batch
-size, epochs and augmentation, as far as it tells them; all have our protocol: trained on {trained:,} pictures
-of {dataset}, while {validated:,} others were held out for validation, and tested once, on {images:,}. The seconds are
-those of the epochs, validation included{machine}; loss, errors and accuracy are those of the test. The systems without
-an article are ours; the last one is that of the root's params.yaml.
+Written by `dvc --cd studies/recipes repro`; do not edit. Each article's systems are reproduced with its network,
+optimiser, batch size, number of epochs and augmentation, as far as it states them. All are trained on {trained:,}
+images of {dataset}, validated on {validated:,} others, and tested once, on {images:,} images. Seconds cover all epochs,
+including validation{machine}; loss, errors and accuracy are on the test set. Recipes without an article are
+ours; `default` is the root's params.yaml.
 
-![Accuracy over training time](comparison.png)
+![Test error and training time of each recipe](comparison.png)
 
-| recipe | article | parameters | epochs | seconds | pictures/s | loss | errors | accuracy (95 % interval) \
-| fewer errors than {baseline} | the article says | holds |
+| recipe | article | parameters | epochs | seconds | images/s | loss | errors | accuracy (95 % interval) \
+| fewer errors than {baseline} | the article claims | confirmed |
 |---|--:|--:|--:|--:|--:|--:|--:|---|--:|---|---|
 """
 
 TAIL = """
-"Holds" says whether the article's accuracy, which alone is judged, lies within the 95 % interval of ours or, where it
-says "over", below it; and if it does not, where ours lies.
+"Confirmed" refers to the accuracy alone: it is "yes" if the article's accuracy lies within our 95 % interval or, if the
+article gives a lower bound, below the interval's upper end; otherwise it says on which side ours is.
 
 """
 
 
 def page(results: Sequence[Result], articles: Sequence[Article], baseline: str) -> str:
-    """Return a Markdown page on ``results``. Raises InputError where none is named ``baseline``."""
+    """Return a Markdown page with ``results``. Raises InputError if none of them is named ``baseline``."""
     base = next((result for result in results if result.name == baseline), None)
     if base is None:
-        raise InputError(f"no recipe {baseline!r}, which the errors of the others are compared with")
+        raise InputError(f"no recipe {baseline!r}, which is the baseline of the comparison")
     machines = sorted({result.machine for result in results if result.machine})
     head = HEAD.format(
         **base._asdict() | {"baseline": baseline, "machine": f", on {' or '.join(machines)}" if machines else ""}
@@ -114,13 +121,13 @@ def _row(result: Result, base: Result) -> str:
         f"{result.accuracy:.2%} ({result.accuracy_low:.2%} to {result.accuracy_high:.2%})",
         "" if result is base or not base.errors else f"{1 - result.errors / base.errors:.0%}",
         ", ".join(said),
-        holds(result),
+        confirmed(result),
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def holds(result: Result) -> str:
-    """Return whether the claim, if there is one and it is of this dataset, agrees with what was measured."""
+def confirmed(result: Result) -> str:
+    """Return whether the claim, if there is one for this dataset, agrees with what was measured."""
     claim = result.claim.accuracy
     if claim is None or result.dataset != "mnist":
         return ""
@@ -132,47 +139,40 @@ def holds(result: Result) -> str:
 
 
 def figure(results: Sequence[Result]) -> Figure:
-    """Draw the accuracy over the training time of those whose time is known, each with its 95 % interval and name."""
-    timed = [(result, result.seconds) for result in results if result.seconds is not None]
-    drawn = Figure(figsize=(10, 7))
-    axes = drawn.add_axes((0.09, 0.09, 0.65, 0.86))
-    axes.set(
-        xlabel="seconds of training",
-        ylabel="accuracy on the test set, and its 95 % interval",
-        xscale="log",
-        yscale="logit",
+    """Draw each result's test error with its 95 % interval, the least at the top, and beside it its training time."""
+    ranked = sorted(results, key=lambda result: result.accuracy)
+    drawn = Figure(figsize=(10, 0.33 * len(ranked) + 1.8), layout="constrained")
+    error, time = drawn.subplots(1, 2, sharey=True, width_ratios=(2, 1))
+    for place, result in enumerate(ranked):
+        colour = BLUE if result.article else ORANGE
+        error.hlines(place, 1 - result.accuracy_high, 1 - result.accuracy_low, color=colour, alpha=0.35, linewidth=7)
+        error.plot(1 - result.accuracy, place, "o", color=colour)
+        # What the articles report, they report of MNIST.
+        if result.claim.accuracy is not None and result.dataset == "mnist":
+            error.plot(1 - result.claim.accuracy, place, "<" if result.claim.at_least else "D", **CLAIM)
+        if result.seconds is not None:
+            time.plot(result.seconds, place, "o", color=colour)
+    error.set_yticks(range(len(ranked)), [f"{result.name}  {100 * (1 - result.accuracy):.2f} %" for result in ranked])
+    logarithmic(error.xaxis, as_percent=True)
+    error.set(title="Error on the test set", xlabel="misclassified images")
+    time.set(title="Training time", xlabel="seconds", xscale="log")
+    told = ["not measured" if result.seconds is None else f"{result.seconds:,.0f} s" for result in ranked]
+    time.secondary_yaxis("right").set_yticks(range(len(ranked)), told)
+    time.xaxis.set_major_locator(FixedLocator([1, 10, 100, 1000, 10000]))
+    time.xaxis.set_minor_locator(NullLocator())
+    time.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    time.tick_params(axis="y", length=0)
+    for axes in (error, time):
+        axes.grid(alpha=0.3)
+    drawn.legend(
+        handles=[
+            Line2D([], [], color=BLUE, marker="o", linestyle="", label="recipe of an article"),
+            Line2D([], [], color=ORANGE, marker="o", linestyle="", label="our own"),
+            Line2D([], [], color="grey", alpha=0.5, linewidth=7, label="95 % interval"),
+            Line2D([], [], marker="D", linestyle="", label="reported by the article", **CLAIM),
+            Line2D([], [], marker="<", linestyle="", label="reported upper limit", **CLAIM),
+        ],
+        loc="outside lower center",
+        ncols=5,
     )
-    for result, seconds in timed:
-        # The scale has no place for an accuracy of one.
-        top = 1 - 0.5 / result.images
-        interval = [result.accuracy_low, min(result.accuracy_high, top)]
-        axes.plot([seconds] * 2, interval, color=_colour(result), alpha=0.3, linewidth=4)
-        axes.plot(seconds, min(result.accuracy, top), "o", color=_colour(result))
-    axes.yaxis.set_major_locator(FixedLocator([0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998]))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_locator(FixedLocator([3, 10, 30, 100, 300, 1000, 3000, 10000]))
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.grid(alpha=0.3)
-    # The names stand in a column at the right, evenly spaced, in the order of the accuracies: none can overlap. A line
-    # leads from each to its point.
-    ranked = sorted(timed, key=lambda pair: (pair[0].accuracy, -pair[1]))
-    for rank, (result, seconds) in enumerate(ranked):
-        axes.annotate(
-            f"{result.name}  {result.accuracy:.2%}",
-            (seconds, min(result.accuracy, 1 - 0.5 / result.images)),
-            (1.06, (rank + 0.5) / len(ranked)),
-            textcoords="axes fraction",
-            va="center",
-            fontsize=9,
-            color=_colour(result),
-            arrowprops={
-                "arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.7, "shrinkA": 3, "shrinkB": 4, "relpos": (0, 0.5)
-            },
-        )  # fmt: skip
     return drawn
-
-
-def _colour(result: Result) -> str:
-    return "tab:blue" if result.article else "tab:red"

@@ -1,0 +1,76 @@
+"""The pages of ``dvc plots`` in a real browser, without internet."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+from tests.browser import hosts, wait_for
+from tests.repository import Repository, create
+
+TABLES = {
+    "training.tsv": "epoch\tloss\taccuracy\tval_loss\tval_accuracy\n1\t0.5\t0.8\t0.4\t0.9\n2\t0.2\t0.9\t0.3\t0.95\n",
+    "confusion.csv": "actual,predicted\n7,7\n2,2\n1,7\n",
+    "digits.csv": "digit,images,errors,accuracy,accuracy_low,accuracy_high\n1,2,1,0.5,0.1,0.9\n7,3,0,1.0,0.4,1.0\n",
+    "reliability.csv": "images,confidence,accuracy\n3,0.4,0.3\n9,0.9,1.0\n",
+}
+IMAGES = ["plots/figures/curves.png", "plots/figures/mistakes.png"]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository with two versions of each table and image that dvc.yaml plots, but without a model."""
+    repository = create(tmp_path_factory.mktemp("charts") / "repository", "studies")
+    repository.run("dvc", "repro", "charts")
+    for colour in ("red", "blue"):
+        for name, table in TABLES.items():
+            (repository.path / "plots" / name).write_text(table.replace("0.9", "0.7") if colour == "blue" else table)
+        for name in IMAGES:
+            (repository.path / name).parent.mkdir(exist_ok=True)
+            Image.new("RGB", (2000, 50), colour).save(repository.path / name)
+        repository.commit(colour)
+    return repository
+
+
+def dvc_yaml(repository: Repository) -> Any:
+    return yaml.safe_load((repository.path / "dvc.yaml").read_text(encoding="utf-8"))
+
+
+def count_charts(page: Path, browser: Any) -> int:
+    """Open ``page``, wait until all of its charts are drawn, and return their number."""
+    charts = page.read_text(encoding="utf-8").count("vegaEmbed('#")
+    browser.get(page.as_uri())
+    wait_for(browser, f"document.querySelectorAll('main > div svg.marks').length == {charts}")
+    assert hosts(browser) == set()
+    return charts
+
+
+@pytest.mark.parametrize(("command", "revisions"), [(["show"], 1), (["diff", "HEAD~1", "HEAD"], 2)])
+def test_all_charts_are_drawn_and_images_fit_side_by_side(
+    repository: Repository, browser: Any, command: list[str], revisions: int
+) -> None:
+    repository.run("dvc", "plots", *command)
+    drawn = count_charts(repository.path / "dvc_plots" / "index.html", browser)
+    assert drawn == len(TABLES) + len(dvc_yaml(repository)["plots"])
+    shown = browser.execute_script("return [...document.images].map(i => [i.naturalWidth, i.x + i.width, i.y])")
+    assert len(shown) == revisions * len(IMAGES)
+    assert {width for width, _, _ in shown} == {2000}
+    assert max(right for _, right, _ in shown) <= browser.execute_script("return window.innerWidth") <= 1280
+    assert len({top for _, _, top in shown}) == len(IMAGES)
+
+
+@pytest.mark.parametrize("study", ["recipes", "ensemble"])
+def test_the_charts_of_a_study_are_drawn(repository: Repository, browser: Any, study: str) -> None:
+    repository.run("dvc", "--cd", f"studies/{study}", "plots", "show")
+    assert count_charts(repository.path / "studies" / study / "dvc_plots" / "index.html", browser) > 0
+
+
+def test_a_page_without_the_script_requests_dvcs_own_and_says_so(
+    repository: Repository, browser: Any, tmp_path: Path
+) -> None:
+    repository.run("dvc", "plots", "show", "-o", str(tmp_path / "page"))
+    browser.get((tmp_path / "page" / "index.html").as_uri())
+    assert hosts(browser) == {"cdn.jsdelivr.net"}
+    assert "dvc repro charts" in browser.find_element("tag name", "body").text
