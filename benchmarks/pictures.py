@@ -1,50 +1,193 @@
-"""Measure how well your own images are read, compared with simple preprocessing.
+"""Measure how well folders of images are read, next to other programs on the same images.
 
     python -m benchmarks.pictures FOLDER...
 
-Each file's name begins with its digit. Simple preprocessing shrinks the whole image to 28×28 and treats pixels darker
-than grey level 100 as ink, as article 4 in studies/recipes/README.md does; the model is the same.
+The text of each image is in its folder's truth.json (file name to text, lines separated by newlines, empty if there is
+no digit) or, without that file, is the first character of the image's name. A folder of folders stands for all of them.
+Tesseract (the command) and RapidOCR (the package) are measured too if they are installed.
+
+Columns: digits read in the right order, by the longest common subsequence with the truth, and images read completely,
+both with 95 % intervals; digits read that are not there; images without digits in which some are read; of the digits
+read with a probability of at least 0.9, the fraction correct; milliseconds per image.
 """
 
-import sys
+import argparse
+import importlib
+import json
+import shutil
+import subprocess
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
-from PIL import Image
+from tqdm import tqdm
 
 from digits.__main__ import list_images
 from digits.core.errors import InputError, run_main
+from digits.model import metrics
 
-MODEL, LEVEL = Path("models/model.keras"), 100
+MODEL = Path("models/model.keras")
+# Digits that claim at least this probability count towards the calibration.
+CONFIDENT = 0.9
+
+# The text that was read, and the probabilities of its digits, if the program has any.
+Read = Callable[[Path], tuple[str, list[float]]]
+
+
+class Score(NamedTuple):
+    """How one image was read: digits in the truth, found in order, and read in all; whether all of it is right; and
+    how many digits claimed a high probability, and how many of those are in the truth."""
+
+    digits: int
+    matched: int
+    read: int
+    complete: bool
+    confident: int
+    confident_right: int
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description="Measure how images are read.")
+    parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="of images, or of folders of images")
+    folders = [each for folder in parser.parse_args().folders for each in image_folders(folder)]
+    truths = [truth(folder) for folder in folders]
+    programs = {"digits": ours(), **tesseract(), **rapidocr()}
+    head = f"{'in order':>25}{'complete':>25}{'too many':>10}{'false':>10}{'≥ 0.9 correct':>16}{'ms':>8}"
+    print(f"{'folder':20}{'images':>8}  {'program':10}{head}")
+    for folder, texts in zip(folders, truths, strict=True):
+        for name, read in programs.items():
+            start, scores = time.perf_counter(), []
+            for path, text in tqdm(
+                texts.items(), desc=f"{folder.name}, {name}", unit="image", leave=False, disable=None
+            ):
+                scores.append(score(text, *read(path)))
+            milliseconds = 1000 * (time.perf_counter() - start) / len(scores)
+            print(f"{folder.name[:19]:20}{len(scores):8,}  {name:10}{row(scores)}{milliseconds:8.1f}", flush=True)
+
+
+def image_folders(folder: Path) -> Iterator[Path]:
+    """Return the folders with images at and below ``folder``. Raises InputError if there are none."""
+    found = [each for each in [folder, *sorted(folder.rglob("*"))] if each.is_dir() and has_images(each)]
+    if not found:
+        raise InputError(f"{folder}: no images in this folder or below it")
+    yield from found
+
+
+def has_images(folder: Path) -> bool:
+    try:
+        return any(list_images(folder))
+    except InputError:
+        return False
+
+
+def truth(folder: Path) -> dict[Path, str]:
+    """Return the text of each image in ``folder``. Raises InputError if it is unknown or malformed."""
+    paths, file = list(list_images(folder)), folder / "truth.json"
+    if file.exists():
+        try:
+            texts = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{file}: not valid JSON ({error})") from None
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise InputError(f"{file}: should map each file name to its text")
+        if missing := [path.name for path in paths if path.name not in texts]:
+            raise InputError(f"{file}: {missing[0]} is missing; add its text, or an empty one if it has no digit")
+        return {path: texts[path.name] for path in paths}
+    for path in paths:
+        if path.name[0] not in "0123456789":
+            raise InputError(f"{path}: its name should begin with its digit; or add a truth.json to the folder")
+    return {path: path.name[0] for path in paths}
+
+
+def score(text: str, read: str, probabilities: Sequence[float]) -> Score:
+    """Compare what was ``read`` with the true ``text``; ``probabilities`` are those of the digits of ``read``."""
+    wanted, found = ("".join(filter(str.isdigit, each)) for each in (text, read))
+    matched = common(wanted, found)
+    confident = [number for number, probability in enumerate(probabilities) if probability >= CONFIDENT]
+    complete = text.split() == read.split()
+    return Score(
+        len(wanted), len(matched), len(found), complete, len(confident), sum(each in matched for each in confident)
+    )
+
+
+def common(wanted: str, found: str) -> set[int]:
+    """Return the positions in ``found`` of its longest common subsequence with ``wanted``."""
+    lengths = [[0] * (len(found) + 1) for _ in range(len(wanted) + 1)]
+    for row, one in enumerate(wanted, start=1):
+        for column, other in enumerate(found, start=1):
+            lengths[row][column] = (
+                lengths[row - 1][column - 1] + 1
+                if one == other
+                else max(lengths[row - 1][column], lengths[row][column - 1])
+            )
+    row, column, positions = len(wanted), len(found), set()
+    while row and column:
+        if lengths[row][column] == lengths[row - 1][column]:
+            row -= 1
+        elif lengths[row][column] == lengths[row][column - 1]:
+            column -= 1
+        else:
+            row, column = row - 1, column - 1
+            positions.add(column)
+    return positions
+
+
+def row(scores: Sequence[Score]) -> str:
+    """Return the columns of the table, but for the time, for the images of one folder."""
+    digits, matched, read = (sum(each[column] for each in scores) for column in range(3))
+    with_digits, without = ([each for each in scores if bool(each.digits) == some] for some in (True, False))
+    confident, right = (sum(each[column] for each in scores) for column in (4, 5))
+    false = f"{sum(each.read > 0 for each in without)}/{len(without)}" if without else ""
+    calibrated = f"{right / confident:.1%} of {confident:,}" if confident else ""
+    return (
+        f"{interval(matched, digits):>25}{interval(sum(each.complete for each in with_digits), len(with_digits)):>25}"
+        f"{read - matched:10,}{false:>10}{calibrated:>16}"
+    )
+
+
+def interval(right: int, of: int) -> str:
+    if not of:
+        return ""
+    measured = metrics.accuracy(of - right, of)
+    return f"{right:,}/{of:,} ({measured['accuracy_low']:.1%}-{measured['accuracy_high']:.1%})"
+
+
+def ours() -> Read:
     from digits.reading.recognizer import Recognizer
 
-    if len(sys.argv) < 2:
-        raise InputError("no folder of images given; run: python -m benchmarks.pictures FOLDER")
     recognizer = Recognizer.load(MODEL)
-    print(f"{'':30}{'images':>10}{'correct':>10}{'images/s':>12}{'correct, simple':>18}")
-    for folder in map(Path, sys.argv[1:]):
-        paths = list(list_images(folder))
-        labels = [path.name[0] for path in paths]
-        for path, label in zip(paths, labels, strict=True):
-            if label not in "0123456789":
-                raise InputError(f"{path}: the name should begin with its digit")
-        start = time.perf_counter()
-        readings = list(recognizer.read_all(paths))
-        seconds = time.perf_counter() - start
-        texts = []
-        for reading in readings:
-            if isinstance(reading, InputError):
-                raise reading
-            texts.append(reading.text)
-        correct = sum(text == label for text, label in zip(texts, labels, strict=True))
-        shrunk = np.stack([np.asarray(Image.open(path).convert("L").resize((28, 28))) for path in paths])
-        simple = recognizer.model.predict(np.where(shrunk < LEVEL, 255, 0).astype(np.uint8), verbose=0).argmax(axis=1)
-        correct_simple = sum(str(digit) == label for digit, label in zip(simple, labels, strict=True))
-        print(f"{folder.name:30}{len(paths):10,}{correct:10,}{len(paths) / seconds:12,.0f}{correct_simple:18,}")
+
+    def read(path: Path) -> tuple[str, list[float]]:
+        reading = recognizer.read(path)
+        return reading.text, [each.probability for each in reading.digits]
+
+    return read
+
+
+def tesseract() -> dict[str, Read]:
+    if not shutil.which("tesseract"):
+        return {}
+    options = ["--psm", "6", "-c", "tessedit_char_whitelist=0123456789"]
+
+    def read(path: Path) -> tuple[str, list[float]]:
+        done = subprocess.run(["tesseract", str(path), "-", *options], capture_output=True, text=True, check=False)
+        return done.stdout.strip(), []
+
+    return {"Tesseract": read}
+
+
+def rapidocr() -> dict[str, Read]:
+    try:
+        engine: Any = importlib.import_module("rapidocr").RapidOCR()
+    except ImportError:
+        return {}
+
+    def read(path: Path) -> tuple[str, list[float]]:
+        lines = engine(str(path)).txts or ()
+        return "\n".join("".join(filter(str.isdigit, line)) for line in lines), []
+
+    return {"RapidOCR": read}
 
 
 if __name__ == "__main__":

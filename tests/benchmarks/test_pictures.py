@@ -1,0 +1,74 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from benchmarks.pictures import Score, common, image_folders, score, truth
+from digits.core.errors import InputError
+
+DIGITS = st.text("0123", max_size=12)
+
+
+def is_subsequence(part: str, whole: str) -> bool:
+    rest = iter(whole)
+    return all(each in rest for each in part)
+
+
+@given(DIGITS, DIGITS)
+def test_what_two_texts_have_in_common_is_part_of_both(wanted: str, found: str) -> None:
+    shared = "".join(found[position] for position in sorted(common(wanted, found)))
+    assert is_subsequence(shared, found)
+    assert is_subsequence(shared, wanted)
+    assert len(shared) == len(common(found, wanted))
+
+
+@given(DIGITS, st.sets(st.integers(0, 11)))
+def test_digits_that_are_missing_take_no_others_away(wanted: str, missing: set[int]) -> None:
+    found = "".join(digit for position, digit in enumerate(wanted) if position not in missing)
+    assert len(common(wanted, found)) == len(found)
+
+
+def test_the_score_counts_what_is_there_and_what_is_not() -> None:
+    assert score("12 3", "1293", [0.99, 0.95, 0.91, 0.5]) == Score(3, 3, 4, False, 3, 2)
+    assert score("12\n3", "12\n3", []).complete
+    assert not score("12\n3", "123", []).complete
+    assert score("", "", []).complete
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder in a folder, with an image of a seven."""
+    path = tmp_path / "all" / "some"
+    path.mkdir(parents=True)
+    Image.fromarray(np.full((28, 28), 255, np.uint8)).save(path / "7.png")
+    return path
+
+
+def test_the_truth_is_in_the_names_or_in_a_file(folder: Path) -> None:
+    assert list(image_folders(folder.parent)) == [folder]
+    assert truth(folder) == {folder / "7.png": "7"}
+    (folder / "truth.json").write_text(json.dumps({"7.png": "1\n2"}))
+    assert truth(folder) == {folder / "7.png": "1\n2"}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"7.png": 7}', '{"8.png": "8"}'])
+def test_a_malformed_truth_is_reported_in_one_line(folder: Path, content: str) -> None:
+    (folder / "truth.json").write_text(content)
+    with pytest.raises(InputError, match=r"truth\.json: ") as caught:
+        truth(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_without_a_digit_is_reported(folder: Path) -> None:
+    (folder / "7.png").rename(folder / "seven.png")
+    with pytest.raises(InputError, match=r"seven\.png: its name should begin with its digit"):
+        truth(folder)
+
+
+def test_a_folder_without_images_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no images in this folder or below it"):
+        list(image_folders(tmp_path))
