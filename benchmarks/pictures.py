@@ -27,7 +27,6 @@ from digits.__main__ import list_images
 from digits.core.errors import InputError, run_main
 from digits.model import metrics
 
-MODEL = Path("models/model.keras")
 # Digits that claim at least this probability count towards the calibration.
 CONFIDENT = 0.9
 
@@ -156,7 +155,7 @@ def interval(right: int, of: int) -> str:
 def ours() -> Read:
     from digits.reading.recognizer import Recognizer
 
-    recognizer = Recognizer.load(MODEL)
+    recognizer = Recognizer.load()
 
     def read(path: Path) -> tuple[str, list[float]]:
         reading = recognizer.read(path)

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from digits.core.errors import InputError, run_main
+from digits.reading.decoding import EXTENSIONS, decode, printable
+from digits.reading.recognizer import NETWORK, Recognizer
 
 
 def main() -> None:
@@ -19,8 +20,8 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add_model(command: argparse.ArgumentParser) -> None:
-        model = Path("models/model.keras")
-        command.add_argument("--model", metavar="MODEL", type=Path, default=model, help=f"default: {model}")
+        text = "an .onnx or .keras file; default: models/digits.onnx of the repository"
+        command.add_argument("--model", metavar="MODEL", type=Path, default=NETWORK, help=text)
 
     description = "print the digits in images, with the probability of the least certain digit"
     command = commands.add_parser("read", help=description, description=description)
@@ -69,10 +70,6 @@ def read(images: Sequence[Path], model: Path, as_json: bool, show: Path | None) 
     paths = [path for image in images for path in list_images(image)]
     if show and len(paths) != 1:
         raise InputError(f"--show {show}: needs a single image, not {len(paths)}")
-    from digits.reading import decoding
-    from digits.reading.recognizer import Recognizer
-    from digits.report import annotated, basics
-
     failed = False
     readings = Recognizer.load(model).read_all(paths)
     progress = tqdm(zip(paths, readings, strict=True), total=len(paths), unit="image", disable=None)
@@ -91,13 +88,15 @@ def read(images: Sequence[Path], model: Path, as_json: bool, show: Path | None) 
             ]
             print(_json(path, {"text": reading.text, "digits": digits}))
         elif reading.digits:
-            print(
-                f"{path}: {reading.text.replace(chr(10), ' ')} ({min(each.probability for each in reading.digits):.3f})"
-            )
+            least = min(each.probability for each in reading.digits)
+            print(f"{printable(path)}: {reading.text.replace(chr(10), ' ')} ({least:.3f})")
         else:
-            print(f"{path}: no digit")
+            print(f"{printable(path)}: no digit")
         if show:
-            basics.save(annotated.reading(*decoding.decode(path), reading.digits), show, 150)
+            # Here, because Matplotlib takes longer to import than most images to read.
+            from digits.report import annotated, basics
+
+            basics.save(annotated.reading(*decode(path), reading.digits), show, 150)
     if failed:
         sys.exit(1)
 
@@ -107,8 +106,7 @@ def list_images(image: Path) -> Iterator[Path]:
     if not image.is_dir():
         yield image
         return
-    known = Image.registered_extensions()
-    files = sorted(path for path in image.iterdir() if path.suffix.lower() in known)
+    files = sorted(path for path in image.iterdir() if path.suffix.lower() in EXTENSIONS)
     if not files:
         raise InputError(f"{image}: no images in this folder")
     yield from files
@@ -120,7 +118,6 @@ def _json(path: Path, content: dict[str, object]) -> str:
 
 def draw(model: Path, host: str, port: int) -> None:
     """Serve the page until interrupted."""
-    from digits import Recognizer
     from digits.web import page
 
     page.serve(Recognizer.load(model), host, port)

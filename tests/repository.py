@@ -22,7 +22,7 @@ PROJECT = [
     "digits",
     "stages",
 ]
-STAGES = ["download", "preprocess", "augment", "train", "evaluate", "charts", "plot"]
+STAGES = ["download", "preprocess", "augment", "train", "evaluate", "export", "charts", "plot"]
 NETWORK: list[dict[str, dict[str, Any]]] = [
     {"Conv2D": {"filters": 8, "kernel_size": 5, "strides": 2, "use_bias": False}},
     {"BatchNormalization": {}},

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digits.core.errors import InputError
 
@@ -16,6 +16,12 @@ Source = str | Path | bytes | Image.Image | NDArray[Any]
 Grey = NDArray[np.uint8]
 # Larger images are shrunk until their longer side has this many pixels: enough for any legible digit.
 LONGEST = 1600
+# Images with more pixels are refused: to decode one takes at least four bytes per pixel.
+MOST_PIXELS = 120_000_000
+Image.init()
+# Pillow knows more formats, some of which it opens by starting another program.
+FORMATS = sorted({"AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"} & Image.OPEN.keys())
+EXTENSIONS = {extension for extension, name in Image.registered_extensions().items() if name in FORMATS}
 
 
 def decode(source: Source) -> tuple[Grey, float]:
@@ -23,20 +29,22 @@ def decode(source: Source) -> tuple[Grey, float]:
 
     source: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or
         floats from 0 to 1.
-    Raises InputError if it is not an image.
+    Raises InputError if it is not an image, or has more than 120 million pixels.
     """
-    name = source if isinstance(source, str | Path) else "the image"
+    name = printable(source) if isinstance(source, str | Path) else "the image"
     try:
         with warnings.catch_warnings():
-            # Pillow warns at half the number of pixels that it refuses; photographs from phones may lie between these.
+            # Pillow warns, and later refuses, by limits of its own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = _open(source)
-            width = image.width
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            longest = max(image.size)
             # A JPEG can be decoded at a fraction of its size.
             image.draft(None, (LONGEST, LONGEST))
-            rotated = ImageOps.exif_transpose(image)
-            drawn_width = image.width
-            grey = _grey(rotated)
+            # Without a copy of an image that is upright already.
+            upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            grey = _grey(_reduced(image if upright else ImageOps.exif_transpose(image)))
     except InputError:
         raise
     except FileNotFoundError:
@@ -44,17 +52,20 @@ def decode(source: Source) -> tuple[Grey, float]:
     except IsADirectoryError:
         raise InputError(f"{name}: a folder, not an image") from None
     except UnidentifiedImageError:
-        raise InputError(f"{name}: not an image in a supported format") from None
+        raise InputError(f"{name}: not an image in a supported format ({', '.join(FORMATS)})") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{name}: too many pixels; shrink it to 4000 on its longer side") from None
+        raise InputError(f"{name}: more than {MOST_PIXELS:,} pixels; shrink it to 4000 on its longer side") from None
     except Exception as error:  # Pillow raises anything from OSError to SyntaxError.
         raise InputError(f"{name}: damaged image ({' '.join(str(error).split())})") from None
-    scale = width / drawn_width
-    if (longest := max(grey.shape)) > LONGEST:
-        part = LONGEST / longest
+    if (part := LONGEST / max(grey.shape)) < 1:
         size = (max(1, round(grey.shape[1] * part)), max(1, round(grey.shape[0] * part)))
-        return cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), scale / part
-    return grey, scale
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return grey, longest / max(grey.shape)
+
+
+def printable(name: object) -> str:
+    """Return ``name``, such as a path, with line breaks and other unprintable characters escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(name))
 
 
 def _open(source: Source) -> Image.Image:
@@ -62,7 +73,25 @@ def _open(source: Source) -> Image.Image:
         return Image.fromarray(_levels(source))
     if isinstance(source, Image.Image):
         return source
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    if isinstance(source, bytes):
+        return Image.open(io.BytesIO(source), formats=FORMATS)
+    # To open a pipe would wait for its other end.
+    if Path(source).exists() and not Path(source).is_file() and not Path(source).is_dir():
+        raise InputError(f"{printable(source)}: not a regular file")
+    return Image.open(source, formats=FORMATS)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Shrink a large image by a whole factor, before each of its pixels takes several times its bytes."""
+    factor = max(image.size) // LONGEST
+    if factor < 2:
+        return image
+    if image.has_transparency_data:
+        # Weighted by opacity; otherwise the colour of transparent pixels would show at the edges.
+        weighted = (image if image.mode == "RGBA" else image.convert("RGBA")).convert("RGBa")
+        return weighted.reduce(factor).convert("RGBA")
+    mode = {"1": "L", "P": "RGB"}.get(image.mode, "I" if image.mode.startswith("I") else image.mode)
+    return (image if image.mode == mode else image.convert(mode)).reduce(factor)
 
 
 def _levels(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -82,6 +111,8 @@ def _levels(array: NDArray[Any]) -> NDArray[np.uint8]:
 def _grey(image: Image.Image) -> Grey:
     if image.mode.startswith(("I", "F")):
         levels = np.asarray(image, np.float64)
+        if not np.isfinite(levels).all():
+            raise ValueError("values that are not finite")
         # Image files have at most 16 bits per channel.
         top = 65535 if levels.max() > 255 else 255
         return np.clip(levels * 255 / top, 0, 255).astype(np.uint8)

@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.core.errors import InputError
-from digits.model import network
-from digits.model.backend import keras
+from digits.model import runtime
+from digits.model.runtime import Infer
 from digits.reading import finding
 from digits.reading.decoding import Source
 from digits.reading.finding import Crop, Lines
 
 # Number of images and crops that make up a batch.
 BATCH = 2000
+# The network reads this many crops at a time, which bounds its memory.
+SPLIT = 500
+# In a clone of the repository, wherever the command is run.
+NETWORK = Path(__file__).parents[2] / "models" / "digits.onnx"
 # The first interpretation of an image is used if all its digits have a probability above CERTAIN; otherwise another one
 # is used if it scores higher by more than MORE. A digit scores 1 at probability 1, 0 at SURE, and less below, where
 # most crops are not digits. These and the next two were chosen on synthetic photographs of validation digits.
@@ -62,13 +66,21 @@ class Reading(NamedTuple):
 class Recognizer:
     """Reads the digits of an image: drawn, scanned or photographed, dark on light or light on dark."""
 
-    def __init__(self, model: keras.Model) -> None:
-        self.model = model
+    def __init__(self, infer: Infer) -> None:
+        self.infer = infer
 
     @classmethod
-    def load(cls, path: str | Path) -> "Recognizer":
-        """Load the model from a .keras file that the pipeline wrote. Raises InputError if it is not one."""
-        return cls(network.load(Path(path)))
+    def load(cls, path: str | Path = NETWORK) -> "Recognizer":
+        """Load a network that the pipeline wrote: an .onnx file or, which takes TensorFlow, a .keras file.
+
+        By default models/digits.onnx of the repository. Raises InputError if it is not such a network.
+        """
+        if Path(path).suffix != ".keras":
+            return cls(runtime.load(Path(path)))
+        from digits.model import network
+
+        model = network.load(Path(path))
+        return cls(lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)))
 
     def read(self, image: Source) -> Reading:
         """Read an image: a path, a file's bytes, a PIL image or an array, as ``digits.reading.decoding.decode`` takes.
@@ -120,7 +132,8 @@ class Recognizer:
     def _read_digits(self, crops: Sequence[Crop]) -> list[Digit]:
         if not crops:
             return []
-        rows = self.model.predict(np.stack([crop.image for crop in crops]), batch_size=500, verbose=0)
+        images = np.stack([crop.image for crop in crops])
+        rows = np.concatenate([self.infer(images[start : start + SPLIT]) for start in range(0, len(images), SPLIT)])
         return [_digit(crop, probabilities) for crop, probabilities in zip(crops, rows, strict=True)]
 
 

@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -7,6 +10,7 @@ import pytest
 
 from digits.core.errors import InputError
 from digits.model import export, network
+from tests.repository import ROOT
 
 LAYERS: list[network.Spec] = [
     {"Conv2D": {"filters": 2, "kernel_size": 3}},
@@ -24,14 +28,22 @@ def model() -> keras.Model:
 
 @pytest.mark.parametrize("form", export.SUFFIXES)
 def test_an_exported_model_gives_the_same_probabilities(model: keras.Model, tmp_path: Path, form: str) -> None:
-    if form == "onnx":
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("tf2onnx")
     path = tmp_path / f"model{export.SUFFIXES[form]}"
     assert export.export(model, path, form) < 1e-5
     images = np.random.default_rng(1).integers(0, 256, (3, 28, 28), dtype=np.uint8)
     expected = model.predict(images, verbose=0)
     np.testing.assert_allclose(export.open_exported(path, form)(images), expected, atol=1e-5)
+
+
+def test_the_same_model_gives_the_same_onnx_bytes(model: keras.Model, tmp_path: Path) -> None:
+    # Python orders sets of names differently in each process.
+    network.save(model, tmp_path / "model.keras")
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-m", "digits", "export", "model.keras", "--format", "onnx", "--out", f"{seed}.onnx"],
+            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed}, check=True,
+        )  # fmt: skip
+    assert (tmp_path / "1.onnx").read_bytes() == (tmp_path / "2.onnx").read_bytes()
 
 
 def test_an_export_with_other_probabilities_is_not_written(

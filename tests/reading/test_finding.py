@@ -1,5 +1,6 @@
 import io
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +330,9 @@ def png(image: Image.Image) -> bytes:
         (b"", "not an image"),
         (b"some text", "not an image"),
         (png(Image.fromarray(draw("5")))[:300], "damaged"),
-        (png(Image.new("1", (20_000, 20_000))), "too many pixels"),
+        (png(Image.new("1", (20_000, 20_000))), "more than 120,000,000 pixels"),
+        (png(Image.new("1", (12_000, 10_001))), "more than 120,000,000 pixels"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image in a supported format"),
     ],
 )
 def test_a_file_that_is_not_an_image_is_reported_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -359,6 +362,35 @@ def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path) -> None:
 def test_an_array_that_is_not_an_image_is_rejected(array: NDArray[np.generic]) -> None:
     with pytest.raises(InputError, match="the image: an array"):
         find(array)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(InputError, match=r"pipe\.png: not a regular file"):
+        find(tmp_path / "pipe.png")
+
+
+def test_values_that_are_not_finite_are_reported(tmp_path: Path) -> None:
+    Image.fromarray(np.full((30, 30), np.nan, np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(InputError, match=r"a\.tiff: damaged image \(values that are not finite\)"):
+        find(tmp_path / "a.tiff")
+
+
+def test_a_line_break_in_a_name_is_escaped(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\\nb\.png: no such file"):
+        find(tmp_path / "a\nb.png")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
+def test_a_very_large_image_is_read_in_every_mode(mode: str) -> None:
+    drawn = draw("50", size=400, thickness=32)
+    wide = np.full((len(drawn), 4 * decoding.LONGEST), 255, np.uint8)
+    wide[:, : drawn.shape[1]] = drawn
+    large = Image.fromarray(wide.astype(np.uint16) * 257 if mode == "I;16" else wide)
+    large = large if mode == "I;16" else large.convert(mode)
+    (boxes,), (expected,) = ([[crop.box for crop in line] for line in find(image)] for image in (large, drawn))
+    np.testing.assert_allclose(boxes, expected, atol=20)
 
 
 def test_the_first_frame_of_an_animation_is_read() -> None:

@@ -1,16 +1,22 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from digits import Recognizer
 from digits.core.errors import InputError
-from digits.model import network
+from digits.model import export, network
+from digits.model.runtime import Images, Infer
 from digits.reading import finding
-from digits.reading.recognizer import Digit, Reading, _surest
+from digits.reading.recognizer import NETWORK, Digit, Reading, _surest
 from tests.reading.test_finding import draw, photographed
+from tests.repository import ROOT
 
 LAYERS: list[network.Spec] = [{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}]
 
@@ -31,7 +37,7 @@ def test_a_reading_has_lines_of_digits(recognizer: Recognizer) -> None:
         assert each.digit == each.probabilities.argmax()
         assert each.probability == each.probabilities.max()
         assert each.probabilities.sum() == pytest.approx(1, abs=1e-5)
-        np.testing.assert_array_equal(recognizer.model.predict(each.image[None], verbose=0)[0].argmax(), each.digit)
+        assert recognizer.infer(each.image[None])[0].argmax() == each.digit
 
 
 def test_an_image_without_ink_gives_an_empty_reading(recognizer: Recognizer) -> None:
@@ -89,26 +95,43 @@ def test_images_with_several_interpretations_keep_their_order(recognizer: Recogn
     ]
 
 
-class FixedConfidence:
-    """A network that reads every crop as 3, with the first probability in its first call, and so on."""
+def with_confidence(*probabilities: float) -> Infer:
+    """Return a network that reads every crop as 3, with the first probability in its first call, and so on."""
+    following = iter(probabilities)
 
-    def __init__(self, *probabilities: float) -> None:
-        self.probabilities = list(probabilities)
-
-    def predict(self, images: np.ndarray, **_: object) -> np.ndarray:
+    def infer(images: Images) -> NDArray[np.float32]:
         rows = np.zeros((len(images), 10), np.float32)
-        rows[:, 3] = self.probabilities.pop(0)
+        rows[:, 3] = next(following)
         return rows
+
+    return infer
 
 
 @pytest.mark.parametrize(("whole", "parts", "text"), [(0.6, 0.99, "33"), (0.6, 0.95, "3"), (0.95, 0.99, "3")])
 def test_a_crop_is_read_in_parts_if_only_these_are_certain(whole: float, parts: float, text: str) -> None:
     image = draw("50")
     cv2.line(image, (120, 60), (190, 60), 0, 6)
-    reading = Recognizer(FixedConfidence(whole, parts)).read(image)  # type: ignore[arg-type]
+    reading = Recognizer(with_confidence(whole, parts)).read(image)
     assert reading.text == text
 
 
-def test_a_missing_model_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.keras: no such file"):
-        Recognizer.load(tmp_path / "none.keras")
+@pytest.mark.parametrize("name", ["none.keras", "none.onnx"])
+def test_a_missing_model_is_reported(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=rf"{name}: no such file"):
+        Recognizer.load(tmp_path / name)
+
+
+def test_an_exported_network_reads_without_tensorflow(tmp_path: Path) -> None:
+    assert NETWORK == ROOT / "models" / "digits.onnx"
+    export.export(network.build(LAYERS), tmp_path / "small.onnx", "onnx")
+    cv2.imwrite(str(tmp_path / "7.png"), draw("7"))
+    code = """if True:
+        import sys
+        from digits import Recognizer
+        print(len(Recognizer.load("small.onnx").read("7.png").text))
+        print([name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras", "matplotlib")])
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["1", "[]"]

@@ -22,7 +22,7 @@ from digits.report import annotated, basics
 from studies.photographs.stages import photographs
 
 # From the root pipeline. The predictions include the test images; only evaluate reads the test set itself.
-PREDICTIONS, MODEL = Path("data/predictions.npz"), Path("models/model.keras")
+PREDICTIONS, NETWORK = Path("data/predictions.npz"), Path("models/digits.onnx")
 
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "no distortion": (),
@@ -56,7 +56,7 @@ def main(params: PhotographsParams, folder: Path) -> None:
     section = params.photographs
     test = store.load(PREDICTIONS, "evaluate")
     probabilities = store.load_arrays(PREDICTIONS, "evaluate", "probabilities")["probabilities"]
-    recognizer = Recognizer.load(MODEL)
+    recognizer = Recognizer.load(NETWORK)
     measured, samples = {}, {}
     for name, effects in CONDITIONS.items():
         pages = [page(test, effects, np.random.default_rng([section.seed, number])) for number in range(section.pages)]

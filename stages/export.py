@@ -1,0 +1,21 @@
+"""Write the model for ONNX Runtime, so that images are read without TensorFlow."""
+
+from pathlib import Path
+
+from digits.core.files import read_json
+from digits.core.job import run_stage
+from digits.model import export, network
+
+
+def main(folder: Path) -> None:
+    models = folder / "models"
+    dataset = read_json(folder / "metrics" / "validation.json", "train", "dataset")["dataset"]
+    path = models / "digits.onnx"
+    export.export(network.load(models / "model.keras"), path, "onnx")
+    print(f"{path}: trained on {dataset}")
+    if dataset != "mnist":
+        print(f"it replaces the committed network, which was trained on all of MNIST; to go back: git checkout {path}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
