@@ -13,7 +13,6 @@ read with a probability of at least 0.9, the fraction correct; milliseconds per 
 
 import argparse
 import importlib
-import json
 import shutil
 import subprocess
 import time
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from digits.__main__ import list_images
+from digits.core import params
 from digits.core.errors import InputError, run_main
 from digits.model import metrics
 
@@ -84,12 +84,8 @@ def truth(folder: Path) -> dict[Path, str]:
     """Return the text of each image in ``folder``. Raises InputError if it is unknown or malformed."""
     paths, file = list(list_images(folder)), folder / "truth.json"
     if file.exists():
-        try:
-            texts = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file}: not valid JSON ({error})") from None
-        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-            raise InputError(f"{file}: should map each file name to its text")
+        # JSON is YAML, too.
+        texts = params.check(params.read(file), file, dict[str, str])
         if missing := [path.name for path in paths if path.name not in texts]:
             raise InputError(f"{file}: {missing[0]} is missing; add its text, or an empty one if it has no digit")
         return {path: texts[path.name] for path in paths}
