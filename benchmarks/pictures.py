@@ -67,22 +67,15 @@ def main() -> None:
 
 def image_folders(folder: Path) -> Iterator[Path]:
     """Return the folders with images at and below ``folder``. Raises InputError if there are none."""
-    found = [each for each in [folder, *sorted(folder.rglob("*"))] if each.is_dir() and has_images(each)]
+    found = [each for each in [folder, *sorted(folder.rglob("*"))] if each.is_dir() and list_images(each)]
     if not found:
         raise InputError(f"{folder}: no images in this folder or below it")
     yield from found
 
 
-def has_images(folder: Path) -> bool:
-    try:
-        return any(list_images(folder))
-    except InputError:
-        return False
-
-
 def truth(folder: Path) -> dict[Path, str]:
     """Return the text of each image in ``folder``. Raises InputError if it is unknown or malformed."""
-    paths, file = list(list_images(folder)), folder / "truth.json"
+    paths, file = list_images(folder), folder / "truth.json"
     if file.exists():
         # JSON is YAML, too.
         texts = params.check(params.read(file), file, dict[str, str])
@@ -96,14 +89,20 @@ def truth(folder: Path) -> dict[Path, str]:
 
 
 def score(text: str, read: str, probabilities: Sequence[float]) -> Score:
-    """Compare what was ``read`` with the true ``text``; ``probabilities`` are those of the digits of ``read``."""
+    """Compare what was ``read`` with the true ``text``, line by line but for spaces; ``probabilities`` are those of the
+    digits of ``read``."""
     wanted, found = ("".join(filter(str.isdigit, each)) for each in (text, read))
     matched = common(wanted, found)
     confident = [number for number, probability in enumerate(probabilities) if probability >= CONFIDENT]
-    complete = text.split() == read.split()
+    complete = lines(text) == lines(read)
     return Score(
         len(wanted), len(matched), len(found), complete, len(confident), sum(each in matched for each in confident)
     )
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of ``text`` that are not blank, without the spaces in them."""
+    return [line for each in text.splitlines() if (line := "".join(each.split()))]
 
 
 def common(wanted: str, found: str) -> set[int]:

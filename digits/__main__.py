@@ -1,9 +1,11 @@
 """The command line: python -m digits read IMAGE..., draw, export MODEL, summary MODEL, weights MODEL."""
 
 import argparse
+import glob
+import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,11 @@ from tqdm import tqdm
 
 from digits.core.errors import InputError, run_main
 from digits.reading.decoding import EXTENSIONS, decode, printable
+from digits.reading.reading import Digit
 from digits.reading.recognizer import NETWORK, Recognizer
+
+# More than this many bytes from standard input are no image that would be read.
+MOST_BYTES = 200_000_000
 
 
 def main() -> None:
@@ -25,15 +31,30 @@ def main() -> None:
 
     description = "print the digits in images, with the probability of the least certain digit"
     command = commands.add_parser("read", help=description, description=description)
-    command.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="an image file, or a folder of them")
+    command.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="an image file, a folder, searched with its sub-folders, a pattern such as 'scans/**/*.png', or - for an "
+        "image from standard input",
+    )
     add_model(command)
+    command.add_argument(
+        "--min-probability",
+        metavar="P",
+        type=_probability,
+        default=0,
+        help="leave out digits with a probability below P, from 0 to 1; default: 0",
+    )
     command.add_argument(
         "--json",
         dest="as_json",
         action="store_true",
         help="print one JSON object per line, with the box and the probability of each digit",
     )
-    command.add_argument("--show", metavar="PNG", type=Path, help="draw what was read; for a single image")
+    command.add_argument(
+        "--show", metavar="PNG", type=Path, help="draw what was read, and dashed what was rejected; for a single image"
+    )
     command.set_defaults(function=read)
     description = "open a page on which to draw digits or upload an image"
     command = commands.add_parser("draw", help=description, description=description)
@@ -62,58 +83,115 @@ def main() -> None:
     arguments.pop("function")(**arguments)
 
 
-def read(images: Sequence[Path], model: Path, as_json: bool, show: Path | None) -> None:
+def read(images: Sequence[str], model: Path, min_probability: float, as_json: bool, show: Path | None) -> None:
     """Print one line per image: its name, its digits, and the probability of the least certain digit.
 
     Images that cannot be read are reported on stderr, the others are read; the exit code is then 1.
     """
-    paths = [path for image in images for path in list_images(image)]
-    if show and len(paths) != 1:
-        raise InputError(f"--show {show}: needs a single image, not {len(paths)}")
+    if images.count("-") > 1:
+        raise InputError("-: given twice, but standard input can be read only once")
+    sources = [source for image in images for source in ([_read_stdin()] if image == "-" else find_images(image))]
+    if show and len(sources) != 1:
+        raise InputError(f"--show {show}: needs a single image, not {len(sources)}")
     failed = False
-    readings = Recognizer.load(model).read_all(paths)
-    progress = tqdm(zip(paths, readings, strict=True), total=len(paths), unit="image", disable=None)
-    for path, reading in progress:
+    readings = Recognizer.load(model).read_all(sources)
+    progress = tqdm(zip(sources, readings, strict=True), total=len(sources), unit="image", disable=None)
+    for source, reading in progress:
+        name = "-" if isinstance(source, bytes) else str(source)
         if isinstance(reading, InputError):
             failed = True
+            # Bytes have no name.
+            message = str(reading).replace("the image", name, 1) if isinstance(source, bytes) else str(reading)
             if as_json:
-                print(_json(path, {"error": str(reading)}))
+                print(_json(name, {"error": message}))
             else:
-                print(f"error: {reading}", file=sys.stderr)
+                print(f"error: {message}", file=sys.stderr)
             continue
+        reading = reading.at_least(min_probability)
         if as_json:
-            digits = [
-                {"digit": each.digit, "probability": round(each.probability, 4), "box": list(each.box)}
-                for each in reading.digits
-            ]
-            print(_json(path, {"text": reading.text, "digits": digits}))
+            lines = [[_listed(word) for word in line] for line in reading.lines]
+            print(_json(name, {"text": reading.text, "lines": lines, "rejected": _listed(reading.rejected)}))
         elif reading.digits:
             least = min(each.probability for each in reading.digits)
-            print(f"{printable(path)}: {reading.text.replace(chr(10), ' ')} ({least:.3f})")
+            print(f"{printable(name)}: {reading.text.replace(chr(10), ' / ')} ({least:.3f})")
         else:
-            print(f"{printable(path)}: no digit")
+            print(f"{printable(name)}: no digit")
         if show:
             # Here, because Matplotlib takes longer to import than most images to read.
             from digits.report import annotated, basics
 
-            basics.save(annotated.reading(*decode(path), reading.digits), show, 150)
+            basics.save(annotated.reading(*decode(source), reading.digits, reading.rejected), show, 150)
     if failed:
         sys.exit(1)
 
 
-def list_images(image: Path) -> Iterator[Path]:
-    """Return the image itself or, for a folder, the images in it. Raises InputError if there are none."""
-    if not image.is_dir():
-        yield image
-        return
-    files = sorted(path for path in image.iterdir() if path.suffix.lower() in EXTENSIONS)
-    if not files:
-        raise InputError(f"{image}: no images in this folder")
-    yield from files
+def find_images(image: str) -> list[Path]:
+    """Return the file ``image`` or, for a folder or a pattern such as ``scans/**/*.png``, its images, sorted.
+
+    A file that exists may have the characters of a pattern in its name. Raises InputError if there are no images.
+    """
+    path = Path(image)
+    try:
+        if path.is_dir():
+            found, where = list_images(path, "**/*"), "in this folder or below it"
+        elif glob.has_magic(image) and not path.exists():
+            found, where = _match(path), "match this pattern"
+        else:
+            return [path]
+    except (OSError, ValueError) as error:  # Such as a name that is too long, or the pattern **.png.
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{printable(image)}: {reason}") from None
+    if not found:
+        raise InputError(f"{printable(image)}: no images {where}")
+    return found
 
 
-def _json(path: Path, content: dict[str, object]) -> str:
-    return json.dumps({"picture": str(path), **content}, ensure_ascii=False)
+def list_images(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return the images in ``folder`` that match ``pattern``, sorted, without hidden ones."""
+    found = (path for path in folder.glob(pattern) if not _is_hidden(path.relative_to(folder)))
+    return sorted(path for path in found if path.suffix.lower() in EXTENSIONS and path.is_file())
+
+
+def _match(pattern: Path) -> list[Path]:
+    # As in a shell, hidden files match only a pattern that names them, and a folder that matches stands for its images.
+    root = Path(pattern.anchor)
+    inner = pattern.relative_to(root)
+    matches = [path for path in root.glob(str(inner)) if _is_hidden(inner) or not _is_hidden(path.relative_to(root))]
+    files = {path for path in matches if path.suffix.lower() in EXTENSIONS and path.is_file()}
+    # Below **, links are not followed: they may lead round in a circle.
+    folders = [path for path in matches if path.is_dir() and not ("**" in inner.parts and path.is_symlink())]
+    return sorted(files.union(*(list_images(path, "**/*") for path in folders)))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") and part != ".." for part in path.parts)
+
+
+def _read_stdin() -> bytes:
+    # It is None if the program was started without one.
+    content = sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin else b""
+    if not content:
+        raise InputError("-: nothing on standard input")
+    if len(content) > MOST_BYTES:
+        raise InputError(f"-: more than {MOST_BYTES // 1_000_000} MB on standard input")
+    return content
+
+
+def _listed(digits: Iterable[Digit]) -> list[dict[str, object]]:
+    return [{"digit": each.digit, "probability": round(each.probability, 4), "box": list(each.box)} for each in digits]
+
+
+def _json(name: str, content: dict[str, object]) -> str:
+    return json.dumps({"picture": name, **content})
+
+
+def _probability(text: str) -> float:
+    try:
+        if 0 <= (probability := float(text)) <= 1:
+            return probability
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text}: should be a number from 0 to 1")
 
 
 def draw(model: Path, host: str, port: int) -> None:
@@ -155,6 +233,9 @@ def weights(model: Path) -> None:
 
 def command() -> None:
     """Run the command line as a program."""
+    # A file's name may have characters that a pipe on Windows has not.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     run_main(main)
 
 

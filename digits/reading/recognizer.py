@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from digits.model.runtime import Infer
 from digits.reading import finding
 from digits.reading.decoding import Source
 from digits.reading.finding import Crop, Lines
+from digits.reading.reading import Digit, Reading
 
 # Number of images and crops that make up a batch.
 BATCH = 2000
@@ -28,39 +28,6 @@ NETWORK = Path(__file__).parents[2] / "models" / "digits.onnx"
 CERTAIN, SURE, MORE = 0.999, 0.85, 3
 # A crop at or below UNSURE is also read in parts, which replace it if each is above PART.
 UNSURE, PART = 0.9, 0.97
-
-
-class Digit(NamedTuple):
-    """A digit that was read.
-
-    digit: 0 to 9, the likeliest
-    probability: of this digit, 0 to 1
-    probabilities: of each digit, float32 (10,)
-    box: x, y, width and height in the image's pixels, from its upper left corner
-    image: uint8 (28, 28), what the network saw
-    """
-
-    digit: int
-    probability: float
-    probabilities: NDArray[np.float32]
-    box: tuple[int, int, int, int]
-    image: NDArray[np.uint8]
-
-
-class Reading(NamedTuple):
-    """The lines of an image from top to bottom, each with its digits from left to right."""
-
-    lines: list[list[Digit]]
-
-    @property
-    def text(self) -> str:
-        """The digits, line by line."""
-        return "\n".join("".join(str(each.digit) for each in line) for line in self.lines)
-
-    @property
-    def digits(self) -> list[Digit]:
-        """The digits of all lines."""
-        return [each for line in self.lines for each in line]
 
 
 class Recognizer:
@@ -111,7 +78,7 @@ class Recognizer:
         pieces = iter(self._read_pieces(crops))
         return [
             _surest(
-                [Reading([list(chain.from_iterable(next(pieces) for _ in line)) for line in lines]) for lines in ways]
+                [Reading([[list(chain.from_iterable(next(pieces) for _ in line))] for line in lines]) for lines in ways]
             )
             for ways in found
         ]

@@ -28,9 +28,9 @@ class Digit(Protocol):
     def image(self) -> Images: ...
 
 
-def reading(image: NDArray[np.uint8], scale: float, read: Sequence[Digit]) -> Figure:
-    """Draw ``image``, uint8 (H, W), shrunk by the factor ``scale``, with a box around each digit that was ``read``, and
-    below it what the network saw."""
+def reading(image: NDArray[np.uint8], scale: float, read: Sequence[Digit], rejected: Sequence[Digit] = ()) -> Figure:
+    """Draw ``image``, uint8 (H, W), shrunk by the factor ``scale``, with a box around each digit that was ``read``, a
+    pale, dashed one around each that was ``rejected``, and below the image what the network saw of those read."""
     rows = -(-len(read) // COLUMNS)
     height, width = image.shape
     tall = min(8.0, 10 * height / width)
@@ -39,10 +39,12 @@ def reading(image: NDArray[np.uint8], scale: float, read: Sequence[Digit]) -> Fi
     axes = parts[0].subplots()
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.axis("off")
+    for each in rejected:
+        axes.add_patch(_box(each, scale, WRONG, linestyle="--", alpha=0.5))
     for each in read:
         colour = RIGHT if each.probability > SURE else WRONG
-        x, y, wide, high = (side / scale for side in each.box)
-        axes.add_patch(Rectangle((x, y), wide, high, fill=False, edgecolor=colour))
+        axes.add_patch(_box(each, scale, colour))
+        x, y = (side / scale for side in each.box[:2])
         axes.text(x, y, str(each.digit), color=colour, fontsize=11, va="bottom")
     if not read:
         axes.set_title("no digit")
@@ -55,3 +57,8 @@ def reading(image: NDArray[np.uint8], scale: float, read: Sequence[Digit]) -> Fi
     for place in places[len(read) :]:
         place.axis("off")
     return drawn
+
+
+def _box(digit: Digit, scale: float, colour: str, **style: Any) -> Rectangle:
+    x, y, width, height = (side / scale for side in digit.box)
+    return Rectangle((x, y), width, height, fill=False, edgecolor=colour, **style)

@@ -35,7 +35,9 @@ def test_digits_that_are_missing_take_no_others_away(wanted: str, missing: set[i
 def test_the_score_counts_what_is_there_and_what_is_not() -> None:
     assert score("12 3", "1293", [0.99, 0.95, 0.91, 0.5]) == Score(3, 3, 4, False, 3, 2)
     assert score("12\n3", "12\n3", []).complete
+    assert score("123\n4", "12 3\n4", []).complete
     assert not score("12\n3", "123", []).complete
+    assert not score("12\n3", "12 3", []).complete
     assert score("", "", []).complete
 
 

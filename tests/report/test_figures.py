@@ -7,6 +7,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from digits.core.store import Dataset
 from digits.report import annotated, architecture, basics, curves, galleries, measures
@@ -65,7 +66,12 @@ def all_figures(dataset: Dataset) -> dict[str, Figure]:
         "network": architecture.layers(LAYERS),
         "accuracy by digit": measures.accuracy_by_digit(DIGITS),
         "reliability": measures.reliability(BINS),
-        "reading": annotated.reading(np.zeros((100, 300), np.uint8), 1, [Digit(3, 0.97, (2, 0, 20, 30), some[3])]),
+        "reading": annotated.reading(
+            np.zeros((100, 300), np.uint8),
+            1,
+            [Digit(3, 0.97, (2, 0, 20, 30), some[3])],
+            [Digit(1, 0.2, (280, 70, 20, 30), some[1])],
+        ),
     }
 
 
@@ -176,6 +182,18 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         basics.save(measures.reliability(BINS), tmp_path / name, 60)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_what_was_rejected_has_a_pale_dashed_box_without_a_label(dataset: Dataset, count: int) -> None:
+    read, rejected = (Digit(digit, 0.97, (10 * digit, 20, 30, 40), dataset.images[digit]) for digit in (3, 7))
+    axes = annotated.reading(np.zeros((100, 300), np.uint8), 2, [read][:count], [rejected]).axes[0]
+    dashed, *whole = (each for each in axes.patches if isinstance(each, Rectangle))
+    assert (dashed.get_xy(), dashed.get_width(), dashed.get_height()) == ((35, 10), 15, 20)
+    assert dashed.get_linestyle() == "--"
+    assert (dashed.get_alpha() or 1) < 1
+    assert [each.get_xy() for each in whole] == [(15, 10)][:count]
+    assert [each.get_text() for each in axes.texts] == ["3"][:count]
 
 
 @pytest.mark.parametrize(("parameters", "total"), [(20, "20 in total"), (1234567, "1,234,567 in total")])

@@ -17,7 +17,8 @@ from digits.core.job import run_stage
 from digits.core.params import Params, Section, Seed
 from digits.model import metrics
 from digits.reading import decoding
-from digits.reading.recognizer import Reading, Recognizer
+from digits.reading.reading import Reading
+from digits.reading.recognizer import Recognizer
 from digits.report import annotated, basics
 from studies.photographs.stages import photographs
 
@@ -96,8 +97,8 @@ def main(params: PhotographsParams, folder: Path) -> None:
 
 
 def read(recognizer: Recognizer, sources: Iterable[NDArray[np.uint8]]) -> list[str]:
-    """Return what is read in each image."""
-    return [reading.text for reading in recognizer.read_all(sources) if isinstance(reading, Reading)]
+    """Return what is read in each image, without the spaces between words: what was written has none."""
+    return [reading.text.replace(" ", "") for reading in recognizer.read_all(sources) if isinstance(reading, Reading)]
 
 
 def score(written: Sequence[str], texts: Sequence[str]) -> dict[str, Any]:
