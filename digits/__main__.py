@@ -120,7 +120,11 @@ def read(images: Sequence[str], model: Path, min_probability: float, as_json: bo
             # Here, because Matplotlib takes longer to import than most images to read.
             from digits.report import annotated, basics
 
-            basics.save(annotated.reading(*decode(source), reading.digits, reading.rejected), show, 150)
+            drawn = annotated.reading(*decode(source), reading.digits, reading.rejected)
+            try:
+                basics.save(drawn, show, 150)
+            except OSError as error:
+                raise InputError(f"--show {show}: cannot be written ({error.strerror})") from None
     if failed:
         sys.exit(1)
 
@@ -130,6 +134,9 @@ def find_images(image: str) -> list[Path]:
 
     A file that exists may have the characters of a pattern in its name. Raises InputError if there are no images.
     """
+    if not image:
+        # For pathlib it is the current folder, but it is rather a variable of the shell that is not set.
+        raise InputError("an empty name instead of an image")
     path = Path(image)
     try:
         if path.is_dir():

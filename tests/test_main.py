@@ -13,7 +13,7 @@ from digits.core.errors import InputError
 from digits.model import network
 from digits.reading.reading import Reading
 from digits.reading.recognizer import Recognizer
-from tests.reading.test_finding import draw
+from tests.reading.drawing import draw
 from tests.reading.test_reading import digit, words
 
 LAYERS: list[network.Spec] = [
@@ -297,7 +297,12 @@ def test_the_reading_is_drawn(model: Path, folder: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["a.png", "b.png", "--show", "x.png"], "needs a single image, not 2"), (["empty"], "no images in this folder")],
+    [
+        (["a.png", "b.png", "--show", "x.png"], "needs a single image, not 2"),
+        (["a.png", "--show", "empty"], r"--show empty: cannot be written \(.+\)$"),
+        (["empty"], "no images in this folder"),
+        ([""], "an empty name"),
+    ],
 )
 def test_unusable_arguments_are_reported(
     model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str

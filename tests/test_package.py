@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from digits.model import network
@@ -21,6 +23,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / "digits", source / "digits")
+    for models in ("models", "reader/models"):
+        shutil.copytree(ROOT / models, source / models)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
     subprocess.run([*command, str(folder), str(source)], check=True)
     return folder
@@ -28,8 +32,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_command_and_the_package_work_in_any_folder(installed: Path, tmp_path: Path) -> None:
     network.save(network.build(NETWORK), tmp_path / "model.keras")
+    cv2.imwrite(str(tmp_path / "one.png"), cv2.line(np.full((60, 60), 255, np.uint8), (30, 12), (30, 48), 0, 4))
     for command, expected in (
         ([str(*(installed / "bin").glob("digits*")), "summary", "model.keras"], "total"),
+        ([str(*(installed / "bin").glob("digits*")), "read", "one.png"], "one.png: 1 "),
         ([sys.executable, "-c", "import digits; print(digits.Recognizer, digits.__file__)"], str(installed)),
     ):
         environment = {**os.environ, "PYTHONPATH": str(installed)}

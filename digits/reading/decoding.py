@@ -113,8 +113,8 @@ def _grey(image: Image.Image) -> Grey:
         levels = np.asarray(image, np.float64)
         if not np.isfinite(levels).all():
             raise ValueError("values that are not finite")
-        # Image files have at most 16 bits per channel.
-        top = 65535 if levels.max() > 255 else 255
+        # Image files have at most 16 bits per channel; floats are often from 0 to 1.
+        top = 65535 if levels.max() > 255 else 1 if image.mode == "F" and levels.max() <= 1 else 255
         return np.clip(levels * 255 / top, 0, 255).astype(np.uint8)
     if image.has_transparency_data:
         colours = np.asarray(image.convert("RGBA"), np.float32)

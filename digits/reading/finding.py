@@ -1,141 +1,114 @@
-"""Find the digits of an image, each cut out and converted to MNIST's format."""
+"""Find what may be digits: places in an image, at several sizes, and a small picture of each."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.core.store import SIDE
-from digits.reading import decoding
-from digits.reading.decoding import Grey, Source
-from digits.reading.ink import find_inks, is_noise
-from digits.reading.mnist_format import Ink, to_mnist
-from digits.reading.pieces import NOTHING, Box, around, find_pieces, group, sort
+from digits.reading.levels import framed, pyramid
+from digits.reading.networks import Run
+from digits.reading.settings import Settings
+
+# Side of the pictures that the classifier takes.
+SIDE = 32
+# The detector's output has a cell for this many pixels a side; its input is a multiple of the other.
+STRIDE, MULTIPLE = 4, 16
 
 
-class Crop(NamedTuple):
-    """A digit of an image.
+class Candidates(NamedTuple):
+    """What may be digits of one image, some of them found at several sizes.
 
-    box: x, y, width and height in the image's pixels, from its upper left corner
-    image: uint8 (28, 28), in MNIST's format: white ink (255) on black (0)
-    ink: float32 (H, W), the strokes within the box, 0 to 1
-    cut: whether the left edge of the image may cut off a touching neighbour, and whether the right edge may
+    boxes: float32 (N, 4), left, top, right and bottom in the image's pixels
+    found: float32 (N,), the probability of a digit being there, by the detector
+    labels: float32 (N, 10), the probability of each digit, by the detector
+    crops: float32 (N, 32, 32, 3), as ``crop`` returns them
     """
 
-    box: tuple[int, int, int, int]
-    image: Grey
-    ink: Ink
-    cut: tuple[bool, bool]
+    boxes: NDArray[np.float32]
+    found: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    crops: NDArray[np.float32]
 
 
-Lines = list[list[Crop]]
-
-
-def find(source: Source) -> list[Lines]:
-    """Find the digits of an image under every interpretation, the likeliest first. Each is a list of lines, top to
-    bottom, of digits, left to right; it is empty if there is no ink.
-
-    A large photograph has several interpretations: the ink may be dark or light, paler ink may be ruled lines, and the
-    largest piece may be a shadow. The network's predictions show which one is right.
-
-    source: as ``decode`` takes it. Raises InputError if it is not an image.
-    """
-    grey, scale = decoding.decode(source)
-    if is_noise(grey):
-        return [[]]
-    inks = find_inks(grey)
-    pieces = [(ink, *find_pieces(ink, clean=clean)) for ink, clean in inks]
-    if len(inks) > 1:
-        pieces += [(ink, labels, _without_largest(boxes)) for ink, labels, boxes in pieces if boxes]
-    return [
-        [[_crop(ink, labels, members, boxes, scale) for members in line] for line in sort(group(boxes), boxes)]
-        for ink, labels, boxes in pieces
-    ]
-
-
-def _without_largest(boxes: Sequence[Box]) -> list[Box]:
-    largest = max(boxes, key=lambda box: box.size)
-    return [NOTHING if box is largest else box for box in boxes]
-
-
-def _crop(ink: Ink, labels: NDArray[np.int32], members: Sequence[int], boxes: Sequence[Box], scale: float) -> Crop:
-    box = around(boxes, members)
-    # A stroke's soft edge extends a few pixels beyond the threshold.
-    rim = max(1, round(0.03 * box.size))
-    wide = Box(
-        max(0, box.left - rim),
-        max(0, box.top - rim),
-        min(ink.shape[1], box.right + rim),
-        min(ink.shape[0], box.bottom + rim),
-    )
-    window = (slice(wide.top, wide.bottom), slice(wide.left, wide.right))
-    own = np.isin(labels[window], np.array(members) + 1).astype(np.uint8)
-    near = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1,) * 2))
-    # The soft edges of other digits do not belong to this one.
-    near[(labels[window] > 0) & (own == 0)] = 0
-    strokes = ink[window] * near
-    full = float(np.percentile(strokes[own > 0], 90))
-    strokes = np.minimum(strokes / full, 1)
-    image = to_mnist(strokes)
-    strokes = strokes[box.top - wide.top :, box.left - wide.left :][: box.height, : box.width]
-    left, top, width, height = (round(each * scale) for each in (box.left, box.top, box.width, box.height))
-    # A piece that fills the whole height is a tight crop, whose edges cut off no neighbour.
-    tight = box.top == 0 and box.bottom == ink.shape[0]
-    cut = (box.left == 0 and not tight, box.right == ink.shape[1] and not tight)
-    return Crop((left, top, max(1, width), max(1, height)), image, strokes, cut)
-
-
-def parts(crop: Crop) -> list[list[Crop]]:
-    """Return what a crop may be instead of one digit: two that touch, or one without a neighbour cut off by the edge.
-
-    The network decides which are digits, as in Y. LeCun et al., "Gradient-based learning applied to document
-    recognition" (1998).
-    """
-    height, width = crop.ink.shape
-    if crop.cut == (False, False):
-        ways = [_parted(crop, 0.25, 0.75)] if width > 0.95 * height else []
-    else:
-        ways = [_parted(crop, 0.05, 0.5)[1:]] if crop.cut[0] else []
-        if crop.cut[1]:
-            ways += [_parted(each, 0.5, 0.95)[:1] for each in (crop, *(way[0] for way in ways))]
-    return [way for way in ways if all(part.image.any() for part in way)]
-
-
-def _parted(crop: Crop, low: float, high: float) -> list[Crop]:
-    """Cut a crop in two from top to bottom where there is least ink, between these fractions of its width."""
-    height, width = crop.ink.shape
-    first = round(low * width)
-    # The constant penalises long paths.
-    cost = crop.ink[:, first : max(first + 1, round(high * width))] + 0.02
-    for row in range(1, height):
-        before = np.pad(cost[row - 1], 1, constant_values=np.inf)
-        cost[row] += np.minimum(before[1:-1], np.minimum(before[:-2], before[2:]) + 0.01)
-    path = [int(cost[-1].argmin())]
-    for row in range(height - 2, -1, -1):
-        path.append(
-            min(range(max(0, path[-1] - 1), min(cost.shape[1], path[-1] + 2)), key=lambda each: cost[row, each])
+def candidates(greys: NDArray[np.uint8], detector: Run, settings: Settings) -> list[Candidates]:
+    """Return the candidates of each image of ``greys``, uint8 (N, H, W)."""
+    levels = [
+        pyramid(
+            grey,
+            longest=settings.longest,
+            small=settings.small,
+            enlarged=settings.enlarged,
+            tiny=settings.tiny,
+            step=settings.step,
+            least=settings.least,
         )
-    left = np.arange(width) < first + np.array(path[::-1])[:, None]
-    return [
-        _trimmed(crop, np.where(left, crop.ink, 0), (crop.cut[0], False)),
-        _trimmed(crop, np.where(left, 0, crop.ink), (False, crop.cut[1])),
+        for grey in greys
     ]
+    parts: list[list[Candidates]] = [[] for _ in greys]
+    for same in zip(*levels, strict=True):
+        sizes = same[0].grey.shape
+        for number, found in enumerate(at_level(np.stack([level.grey for level in same]), detector, settings)):
+            if len(found.boxes):
+                to_image = np.array([greys.shape[2] / sizes[1], greys.shape[1] / sizes[0]] * 2, np.float32)
+                parts[number].append(found._replace(boxes=found.boxes * to_image))
+    return [_strongest(some, settings.most) for some in parts]
 
 
-def _trimmed(crop: Crop, ink: Ink, cut: tuple[bool, bool]) -> Crop:
-    """Return the crop of which only this ``ink``, an array of the same shape, is left."""
-    rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return Crop(crop.box, np.zeros((SIDE, SIDE), np.uint8), ink, cut)
-    x, y, width, height = crop.box
-    across, down = width / ink.shape[1], height / ink.shape[0]
-    tight = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    box = (x + round(columns[0] * across), y + round(rows[0] * down))
-    return Crop(
-        (*box, max(1, round(tight.shape[1] * across)), max(1, round(tight.shape[0] * down))),
-        to_mnist(tight),
-        tight,
-        cut,
+def at_level(greys: NDArray[np.uint8], detector: Run, settings: Settings) -> list[Candidates]:
+    """Return the candidates of each image, uint8 (N, H, W), of digits that are 13 to 68 pixels high."""
+    height, width = greys.shape[1:]
+    frames = np.stack(
+        [framed(grey, settings.window, settings.floor, multiple=MULTIPLE, rim=settings.rim) for grey in greys]
     )
+    output = detector(frames)
+    image, row, column = np.nonzero(output[..., 0] > settings.candidate)
+    cells = output[image, row, column]
+    centres = np.stack([column, row], axis=1) * STRIDE + (STRIDE / 2 - settings.rim)
+    boxes = np.concatenate([centres - cells[:, 1:3], centres + cells[:, 3:5]], axis=1).astype(np.float32)
+    boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    sizes = sides.max(axis=1)
+    # Some may be wholly outside the image.
+    fits = (sides.min(axis=1) > 0) & (sizes >= settings.heights[0]) & (sizes <= settings.heights[1])
+    found = []
+    for number, grey in enumerate(greys):
+        own = np.flatnonzero(fits & (image == number))
+        own = own[np.argsort(-cells[own, 0], kind="stable")[: settings.most]]
+        found.append(Candidates(boxes[own], cells[own, 0], cells[own, 5:], crop(grey, boxes[own], settings.fill)))
+    return found
+
+
+def _strongest(parts: list[Candidates], most: int) -> Candidates:
+    if not parts:
+        return Candidates(*(np.zeros((0, *shape), np.float32) for shape in ((4,), (), (10,), (SIDE, SIDE, 3))))
+    joined = Candidates(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    if len(joined.found) <= most:
+        return joined
+    kept = np.sort(np.argsort(-joined.found, kind="stable")[:most])
+    return Candidates(*(each[kept] for each in joined))
+
+
+def crop(grey: NDArray[np.uint8], boxes: NDArray[np.float32], fill: float) -> NDArray[np.float32]:
+    """Return a picture of each box and what is around it, float32 (N, 32, 32, 3).
+
+    Channels: grey levels with mean 0 and standard deviation 1; 1 inside the image; 1 inside the box.
+    fill: how many of the 32 pixels the longer side of the box takes
+    """
+    height, width = grey.shape
+    crops = np.zeros((len(boxes), SIDE, SIDE, 3), np.float32)
+    places = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2
+    for number, (left, top, right, bottom) in enumerate(boxes.tolist()):
+        scale = max(right - left, bottom - top, 4) / fill
+        x, y = (left + right) / 2 + places * scale - 0.5, (top + bottom) / 2 + places * scale - 0.5
+        matrix = np.array([[scale, 0, x[0]], [0, scale, y[0]]], np.float32)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        levels = cv2.warpAffine(grey, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        across, down = (x > -0.6) & (x < width - 0.4), (y > -0.6) & (y < height - 0.4)
+        inside = np.outer(down, across).astype(np.float32)
+        count = max(1.0, float(inside.sum()))
+        levels = (levels - float((levels * inside).sum()) / count) * inside
+        crops[number, ..., 0] = levels / (np.sqrt(float((levels**2).sum()) / count) + 4)
+        crops[number, ..., 1] = inside
+        crops[number, ..., 2] = np.outer((y >= top - 0.5) & (y < bottom), (x >= left - 0.5) & (x < right))
+    return crops

@@ -24,8 +24,8 @@ def arrange(boxes: NDArray[np.float32]) -> list[list[list[int]]]:
 
     A line may slant, drift and bend a little. Every index is returned once.
     """
-    if not len(boxes):
-        return []
+    if len(boxes) < 2:
+        return [[[0]]] if len(boxes) else []
     edges = boxes.astype(np.float64) - boxes.min(0)[[0, 1, 0, 1]]
     left, top, right, bottom = edges.T / np.median(edges[:, 3] - edges[:, 1])
     x, y, widths, heights = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top

@@ -1,142 +1,202 @@
-"""Read images with a trained model."""
+"""Read images: find what may be digits, tell what they are, reject what is none, and arrange the rest in lines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.core import params
 from digits.core.errors import InputError
 from digits.model import runtime
 from digits.model.runtime import Infer
-from digits.reading import finding
-from digits.reading.decoding import Source
-from digits.reading.finding import Crop, Lines
+from digits.reading import decoding, networks
+from digits.reading.decoding import Grey, Source
+from digits.reading.finding import Candidates, candidates
+from digits.reading.ink import strokes
+from digits.reading.levels import widened
+from digits.reading.lines import arrange
+from digits.reading.merging import Merged, merge, touching, usual_size
+from digits.reading.networks import Run
 from digits.reading.reading import Digit, Reading
+from digits.reading.settings import Settings
 
-# Number of images and crops that make up a batch.
-BATCH = 2000
-# The network reads this many crops at a time, which bounds its memory.
-SPLIT = 500
-# In a clone of the repository, wherever the command is run.
-NETWORK = Path(__file__).parents[2] / "models" / "digits.onnx"
-# The first interpretation of an image is used if all its digits have a probability above CERTAIN; otherwise another one
-# is used if it scores higher by more than MORE. A digit scores 1 at probability 1, 0 at SURE, and less below, where
-# most crops are not digits. These and the next two were chosen on synthetic photographs of validation digits.
-CERTAIN, SURE, MORE = 0.999, 0.85, 3
-# A crop at or below UNSURE is also read in parts, which replace it if each is above PART.
-UNSURE, PART = 0.9, 0.97
+ROOT, INSTALLED = Path(__file__).parents[2], Path(__file__).parents[1] / "networks"
+# In a clone of the repository, or in the installed package, wherever the command is run.
+NETWORK, READER = (
+    (INSTALLED / "digits.onnx", INSTALLED / "reader")
+    if INSTALLED.exists()
+    else (ROOT / "models" / "digits.onnx", ROOT / "reader" / "models")
+)
+# Images are read together up to this number and this many pixels.
+BATCH, PIXELS = 64, 1_000_000
+# The networks take this many crops at a time, which bounds their memory.
+SPLIT = 256
+# What each of the reader's networks takes and returns.
+SHAPES = {"detector": ((1, 16, 16, 2), (1, 4, 4, 15)), "classifier": ((1, 32, 32, 3), (1, 11))}
+
+
+class Reader(NamedTuple):
+    """What the reader's pipeline trained: the networks that find and sort digits, and how to use them."""
+
+    detector: Run
+    classifier: Run
+    settings: Settings
+
+    @classmethod
+    def load(cls, folder: Path = READER) -> "Reader":
+        """Load what the reader's pipeline wrote into ``folder``.
+
+        Raises InputError if a file is missing, damaged or another network.
+        """
+        file = folder / "reading.json"
+        if not file.exists():
+            raise InputError(f"{file}: no such file; make it with: dvc --cd reader repro evaluate")
+        settings = params.check(params.read(file), file, Settings)
+        return cls(_network(folder, "detector"), _network(folder, "classifier"), settings)
 
 
 class Recognizer:
     """Reads the digits of an image: drawn, scanned or photographed, dark on light or light on dark."""
 
-    def __init__(self, infer: Infer) -> None:
-        self.infer = infer
+    def __init__(self, infer: Infer, reader: Reader) -> None:
+        self.infer, self.reader = infer, reader
 
     @classmethod
-    def load(cls, path: str | Path = NETWORK) -> "Recognizer":
-        """Load a network that the pipeline wrote: an .onnx file or, which takes TensorFlow, a .keras file.
+    def load(cls, path: str | Path = NETWORK, reader: str | Path = READER) -> "Recognizer":
+        """Load a network that the pipeline wrote, an .onnx file or, which needs TensorFlow, a .keras file; and the
+        folder with the ``reader``'s networks. By default those of the repository, or of the installed package.
 
-        By default models/digits.onnx of the repository. Raises InputError if it is not such a network.
+        Raises InputError if one of them is something else.
         """
         if Path(path).suffix != ".keras":
-            return cls(runtime.load(Path(path)))
+            return cls(runtime.load(Path(path)), Reader.load(Path(reader)))
         from digits.model import network
 
         model = network.load(Path(path))
-        return cls(lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)))
+        infer: Infer = lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0))  # noqa: E731
+        return cls(infer, Reader.load(Path(reader)))
 
     def read(self, image: Source) -> Reading:
         """Read an image: a path, a file's bytes, a PIL image or an array, as ``digits.reading.decoding.decode`` takes.
 
         Raises InputError if it is not an image.
         """
-        return self._read([finding.find(image)])[0]
+        return self._read([decoding.decode(image)])[0]
 
     def read_all(self, sources: Iterable[Source]) -> Iterator[Reading | InputError]:
         """Read images in batches; for one that cannot be read, yield the error instead of a reading."""
-        # The network reads one batch while Python prepares the next; more threads would only wait for each other.
-        before: Future[list[Reading | InputError]] | None = None
+        # One batch is decoded while the one before is read.
+        before: Future[list[Reading]] | None = None
         with ThreadPoolExecutor(1) as thread:
-            for batch in _find_batches(sources):
-                now = thread.submit(self._read_found, batch)
+            errors: list[InputError | None] = []
+            for batch in _batches(sources):
+                now = thread.submit(self._read, [each for each in batch if not isinstance(each, InputError)])
                 if before:
-                    yield from before.result()
-                before = now
-        if before:
-            yield from before.result()
+                    yield from _with(errors, before.result())
+                before, errors = now, [each if isinstance(each, InputError) else None for each in batch]
+            if before:
+                yield from _with(errors, before.result())
 
-    def _read_found(self, found: Sequence[list[Lines] | InputError]) -> list[Reading | InputError]:
-        readings = iter(self._read([each for each in found if not isinstance(each, InputError)]))
-        return [each if isinstance(each, InputError) else next(readings) for each in found]
-
-    def _read(self, found: Sequence[list[Lines]]) -> list[Reading]:
-        crops = [crop for ways in found for lines in ways for line in lines for crop in line]
-        pieces = iter(self._read_pieces(crops))
-        return [
-            _surest(
-                [Reading([[list(chain.from_iterable(next(pieces) for _ in line))] for line in lines]) for lines in ways]
-            )
-            for ways in found
-        ]
-
-    def _read_pieces(self, crops: Sequence[Crop]) -> list[list[Digit]]:
-        """Return each crop's digit, or those of its parts if they are certain and the whole is not."""
-        pieces = [[digit] for digit in self._read_digits(crops)]
-        unsure = [number for number, (digit,) in enumerate(pieces) if digit.probability <= UNSURE]
-        ways = [(number, way) for number in unsure for way in finding.parts(crops[number])]
-        parted = iter(self._read_digits([crop for _, way in ways for crop in way]))
-        for number, way in ways:
-            digits = [next(parted) for _ in way]
-            before, now = (min(each.probability for each in some) for some in (pieces[number], digits))
-            if now > max(PART, before):
-                pieces[number] = digits
-        return pieces
-
-    def _read_digits(self, crops: Sequence[Crop]) -> list[Digit]:
-        if not crops:
+    def _read(self, decoded: Sequence[tuple[Grey, float]]) -> list[Reading]:
+        # Every image of a batch may be damaged.
+        if not decoded:
             return []
-        images = np.stack([crop.image for crop in crops])
-        rows = np.concatenate([self.infer(images[start : start + SPLIT]) for start in range(0, len(images), SPLIT)])
-        return [_digit(crop, probabilities) for crop, probabilities in zip(crops, rows, strict=True)]
+        settings, found = self.reader.settings, list[Candidates]()
+        wide = [widened(grey, settings.cut, settings.margin) for grey, _ in decoded]
+        for _, same in groupby(wide, key=lambda each: each[0].shape):
+            found += candidates(np.stack([grey for grey, _ in same]), self.reader.detector, settings)
+        sorted_ = _split(self.reader.classifier, np.concatenate([each.crops for each in found]), 11)
+        merged, start = list[Merged](), 0
+        for some in found:
+            merged.append(merge(some, sorted_[start : start + len(some.found)], settings))
+            start += len(some.found)
+        seen = [[strokes(grey, box) for box in each.boxes] for (grey, _), each in zip(wide, merged, strict=True)]
+        images = np.array([image for some in seen for image in some], np.uint8).reshape(-1, 28, 28)
+        named, start, readings = _split(self.infer, images, 10), 0, []
+        for (grey, margin), (_, scale), each, own in zip(wide, decoded, merged, seen, strict=True):
+            readings.append(self._reading(grey, margin, each, own, named[start : start + len(own)], scale))
+            start += len(own)
+        return readings
+
+    def _reading(
+        self, grey: Grey, margin: int, merged: Merged, images: list[Grey], named: NDArray[np.float32], scale: float
+    ) -> Reading:
+        settings = self.reader.settings
+        if not images:
+            return Reading([])
+        inked = np.array([image.any() for image in images])
+        weight = settings.vote * np.where(touching(merged.boxes), settings.touching, 1) * inked
+        both = merged.labels ** (1 - weight[:, None]) * np.maximum(named, 1e-4) ** weight[:, None]
+        labels = np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
+        constant, there, label = settings.calibration
+        odds = constant + there * log_odds(merged.scores) + label * log_odds(labels.max(axis=1))
+        certain = 1 / (1 + np.exp(-odds))
+        sizes = (merged.boxes[:, 2:] - merged.boxes[:, :2]).max(axis=1)
+        accepted = merged.scores >= settings.accepted
+        if accepted.any():
+            accepted &= sizes > settings.smallest * usual_size(Merged(*(each[accepted] for each in merged)))
+            emptiness = np.log2(grey.size / sizes**2)
+            if not (accepted & (merged.scores >= settings.surest + settings.emptier * emptiness)).any():
+                accepted[:] = False
+        # Without the margin, into which a digit's box may reach.
+        boxes = (merged.boxes - margin).clip(0, [side - 2 * margin for side in grey.shape[::-1]] * 2) * scale
+        digits = [
+            Digit(int(row.argmax()), float(probability), row, _box(box), image)
+            for row, probability, box, image in zip(labels, certain, boxes, images, strict=True)
+        ]
+        kept = np.flatnonzero(accepted)
+        lines = [[[digits[kept[each]] for each in word] for word in line] for line in arrange(merged.boxes[kept])]
+        return Reading(lines, [digits[each] for each in np.flatnonzero(~accepted)])
 
 
-def _surest(readings: Sequence[Reading]) -> Reading:
-    """Return the best of the readings of one image; the first belongs to its likeliest interpretation."""
-    first = readings[0]
-    if first.digits and min(each.probability for each in first.digits) > CERTAIN:
-        return first
-    # An empty reading is no alternative to one with digits.
-    others = [reading for reading in readings[1:] if reading.digits]
-    best = max([first, *others], key=_score)
-    return best if _score(best) > _score(first) + MORE else first
-
-
-def _score(reading: Reading) -> float:
-    return sum((each.probability - SURE) / (1 - SURE) for each in reading.digits)
-
-
-def _find_batches(sources: Iterable[Source]) -> Iterator[list[list[Lines] | InputError]]:
-    batch, pieces = [], 0
-    for source in sources:
-        batch.append(found := _find(source))
-        pieces += 1 + (0 if isinstance(found, InputError) else sum(len(line) for lines in found for line in lines))
-        if pieces >= BATCH:
-            yield batch
-            batch, pieces = [], 0
-    yield batch
-
-
-def _find(source: Source) -> list[Lines] | InputError:
+def _network(folder: Path, name: str) -> Run:
+    file, (given, returned) = folder / f"{name}.onnx", SHAPES[name]
+    run = networks.load(file, name)
     try:
-        return finding.find(source)
-    except InputError as error:
-        return error
+        shape = run(np.zeros(given, np.float32)).shape
+    except Exception:  # ONNX Runtime raises its own exceptions.
+        shape = ()
+    if shape != returned:
+        raise InputError(f"{file}: not the reader's {name}; make it with: dvc --cd reader repro {name}")
+    return run
 
 
-def _digit(crop: Crop, probabilities: NDArray[np.float32]) -> Digit:
-    likeliest = int(probabilities.argmax())
-    return Digit(likeliest, float(probabilities[likeliest]), probabilities, crop.box, crop.image)
+def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logarithm of p / (1 - p) of each probability, within ±9.2."""
+    clipped = probabilities.astype(np.float64).clip(1e-4, 1 - 1e-4)
+    return np.asarray(np.log(clipped / (1 - clipped)), np.float32)
+
+
+def _split(run: Run, arrays: NDArray[np.generic], columns: int) -> NDArray[np.float32]:
+    parts = [run(arrays[start : start + SPLIT]) for start in range(0, len(arrays), SPLIT)]
+    return np.concatenate(parts) if parts else np.zeros((0, columns), np.float32)
+
+
+def _box(sides: NDArray[np.float32]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (round(float(side)) for side in sides)
+    return left, top, max(1, right - left), max(1, bottom - top)
+
+
+def _batches(sources: Iterable[Source]) -> Iterator[list[tuple[Grey, float] | InputError]]:
+    batch, pixels = list[tuple[Grey, float] | InputError](), 0
+    for source in sources:
+        try:
+            decoded = decoding.decode(source)
+            pixels += decoded[0].size
+            batch.append(decoded)
+        except InputError as error:
+            batch.append(error)
+        if len(batch) >= BATCH or pixels >= PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
+
+
+def _with(errors: Sequence[InputError | None], readings: Sequence[Reading]) -> Iterator[Reading | InputError]:
+    rest = iter(readings)
+    return (next(rest) if error is None else error for error in errors)

@@ -1,400 +1,259 @@
-import io
-import itertools
-import os
-from pathlib import Path
-from typing import Any
-
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
 
-from digits.core.errors import InputError
-from digits.core.store import SIDE
-from digits.reading import decoding, finding, mnist_format
-from digits.reading.finding import Crop
-from studies.photographs.stages import photographs
+from digits.reading.finding import SIDE, Candidates, at_level, candidates, crop
+from digits.reading.levels import framed, pyramid
+from tests.reading import fakes
+from tests.reading.drawing import Grey, draw
+from tests.reading.fakes import SETTINGS, Floats, changed
 
-Grey = NDArray[np.uint8]
-
-# The strokes of simplified digits, on a square of 100×100.
-SHAPES: dict[str, list[list[tuple[int, int]]]] = {
-    "0": [[(50, 10), (75, 25), (78, 60), (60, 90), (40, 90), (22, 60), (28, 25), (50, 10)]],
-    "1": [[(55, 8), (45, 92)]],
-    "4": [[(35, 10), (25, 55), (75, 55)], [(65, 15), (60, 92)]],
-    "5": [[(70, 10), (32, 12), (28, 48), (60, 48), (70, 68), (55, 90), (25, 86)]],
-    "7": [[(25, 12), (75, 12), (45, 90)], [(35, 50), (68, 50)]],
-}
+FILL = SETTINGS.fill
+# Sides of boxes, of which some are outside images of up to 99 pixels.
+PLACE, LENGTH = st.floats(-150, 250), st.floats(0, 200)
 
 
-def draw(text: str, size: int = 100, thickness: int = 8) -> Grey:
-    """Draw a line of digits in black on white, with a margin of half a digit's height."""
-    canvas = np.full((2 * size, (len(text) + 1) * size), 255, np.uint8)
-    for number, name in enumerate(text):
-        for stroke in SHAPES[name]:
-            points = np.array(stroke) * size // 100 + (size // 2 + number * size, size // 2)
-            cv2.polylines(canvas, [points.astype(np.int32)], False, 0, thickness, cv2.LINE_AA)
-    return canvas
+def boxes(*sides: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    return np.array(sides, np.float32).reshape(-1, 4)
 
 
-def find(source: decoding.Source) -> list[list[Crop]]:
-    """Return the lines of an image under its likeliest interpretation."""
-    return finding.find(source)[0]
+def with_squares(shape: tuple[int, int], *squares: tuple[int, int, int]) -> Grey:
+    """Return light paper with the outlines of squares in dark ink: left, top and side."""
+    grey = np.full(shape, 220, np.uint8)
+    for left, top, side in squares:
+        stroke = max(2, side // 9)
+        grey[top : top + side, left : left + side] = 30
+        grey[top + stroke : top + side - stroke, left + stroke : left + side - stroke] = 220
+    return grey
 
 
-def count(source: decoding.Source) -> list[int]:
-    return [len(line) for line in find(source)]
+def random_grey(height: int, width: int, seed: int = 0) -> Grey:
+    return np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
 
 
-def soft_blob(seed: int) -> Grey:
-    """Return 28×28 pixels in MNIST's format: a box of 20×20, with its centre of mass at (14, 14)."""
-    random = np.random.default_rng(seed)
-    canvas = np.zeros((80, 80), np.uint8)
-    points = random.integers(8, 72, (4, 2)).astype(np.int32)
-    cv2.polylines(canvas, [points], False, 255, 9, cv2.LINE_AA)
-    return mnist_format.to_mnist(canvas.astype(np.float32) / np.float32(255))
+@given(st.integers(1, 99), st.integers(1, 99), PLACE, PLACE, LENGTH, LENGTH, st.integers(0, 99))
+@settings(max_examples=200)
+def test_every_box_has_a_crop(
+    height: int, width: int, left: float, top: float, across: float, down: float, seed: int
+) -> None:
+    found = crop(random_grey(height, width, seed), boxes((left, top, left + across, top + down)), FILL)
+    assert found.shape == (1, SIDE, SIDE, 3)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    levels, inside, _ = np.moveaxis(found[0], -1, 0)
+    assert set(np.unique(found[..., 1:])) <= {0, 1}
+    assert not levels[inside == 0].any()
+    if inside.any():
+        assert abs(levels[inside == 1].mean()) < 1e-4
+        assert levels[inside == 1].std() <= 1.0001
+    # A box further away than its own size sees nothing of the image.
+    size = max(across, down, 4)
+    if left > width + size or top > height + size or left + across < -size or top + down < -size:
+        assert not inside.any()
 
 
-@given(st.integers(0, 10_000))
-@settings(max_examples=50)
-def test_a_digit_fills_the_box_and_its_centre_of_mass_is_at_the_centre(seed: int) -> None:
-    image = soft_blob(seed)
-    assert image.shape == (SIDE, SIDE)
-    rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
-    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20)
-    moments = cv2.moments(image)
-    for moment in ("m10", "m01"):
-        assert abs(moments[moment] / moments["m00"] - 14) <= 0.51
+@pytest.mark.parametrize("fill", [16, 22, 28])
+@pytest.mark.parametrize(("width", "height"), [(60, 60), (20, 60), (60, 30), (200, 120)])
+def test_a_box_fills_its_part_of_a_crop(fill: float, width: int, height: int) -> None:
+    grey = random_grey(400, 400)
+    box = crop(grey, boxes((100, 150, 100 + width, 150 + height)), fill)[0, ..., 2]
+    rows, columns = (np.flatnonzero(box.any(axis=axis)) for axis in (1, 0))
+    for places, length in ((rows, height), (columns, width)):
+        assert len(places) == pytest.approx(fill * length / max(width, height), abs=1)
+        assert places[0] + places[-1] == pytest.approx(SIDE - 1, abs=1)
 
 
-@given(st.integers(0, 10_000))
-@settings(max_examples=50)
-def test_an_image_in_mnists_format_hardly_changes(seed: int) -> None:
-    image = soft_blob(seed)
-    ((crop,),) = find(image)
-    # A centre of mass halfway between two pixels may be rounded to either.
-    moved = [np.roll(crop.image, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
-    assert min(np.abs(each.astype(int) - image).mean() for each in moved) < 4
+def test_a_crop_shows_the_ink_of_its_box() -> None:
+    # An F, which looks different turned or mirrored.
+    grey = np.full((300, 200), 220, np.uint8)
+    for top, bottom, left, right in ((100, 166, 80, 92), (100, 112, 80, 146), (130, 142, 80, 125)):
+        grey[top:bottom, left:right] = 40
+    found = crop(grey, boxes((80, 100, 146, 166)), FILL)[0]
+    expected = cv2.resize(grey[85:181, 65:161], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    assert np.corrcoef(found[..., 0].ravel(), expected.ravel())[0, 1] > 0.97
+    assert found[..., 1].all()
+    ink = found[..., 0] < -0.5
+    assert found[..., 2][ink].all()
 
 
-@pytest.mark.parametrize(("left", "top", "side"), [(0, 0, 280), (90, 20, 280), (30, 100, 600)])
-def test_size_and_position_make_no_difference(left: int, top: int, side: int) -> None:
-    ((reference,),) = find(draw("5"))
-    canvas = np.full((800, 800), 255, np.uint8)
-    canvas[top : top + side, left : left + side] = cv2.resize(
-        draw("5")[50:150, 50:150], (side, side), interpolation=cv2.INTER_CUBIC
+def test_a_crop_at_the_edge_tells_where_the_image_ends() -> None:
+    found = crop(random_grey(50, 80), boxes((0, 0, 22, 22), (58, 28, 80, 50)), 22)
+    first, last = found[..., 1]
+    assert first[5:, 5:].all()
+    assert first.sum() == 27**2
+    assert last[:27, :27].all()
+    assert last.sum() == 27**2
+
+
+@given(st.integers(0, 99), st.floats(0, 40), st.floats(0, 40), st.floats(12, 60))
+@settings(max_examples=25)
+def test_light_and_contrast_hardly_matter_and_a_negative_has_the_opposite_sign(
+    seed: int, left: float, top: float, size: float
+) -> None:
+    grey, box = (
+        cv2.blur(random_grey(60, 70, seed), (5, 5)).astype(np.uint8),
+        boxes((left, top, left + size, top + size)),
     )
-    ((crop,),) = find(canvas)
-    assert np.abs(crop.image.astype(int) - reference.image).mean() < 6
-    x, y, width, height = crop.box
-    assert left <= x < x + width <= left + side
-    assert top <= y < y + height <= top + side
-
-
-def test_light_on_dark_is_the_same_as_dark_on_light() -> None:
-    image = draw("05")
-    for dark, light in zip(*(find(each)[0] for each in (image, 255 - image)), strict=True):
-        assert dark.box == light.box
-        np.testing.assert_array_equal(dark.image, light.image)
-
-
-def test_lines_are_read_from_top_to_bottom_and_left_to_right() -> None:
-    sheet = np.vstack(
-        [
-            np.pad(draw(text), ((0, 0), (0, 500 - 100 * len(text))), constant_values=255)
-            for text in ("5014", "70", "411")
-        ]
-    )
-    lines = find(sheet)
-    assert [len(line) for line in lines] == [4, 2, 3]
-    for line in lines:
-        assert all(one.box[0] < other.box[0] for one, other in itertools.pairwise(line))
-
-
-def test_a_digit_of_several_strokes_is_one_digit() -> None:
-    image = draw("4")
-    # Separates the two strokes, as if the pen had been lifted.
-    cv2.line(image, (50 + 57, 50 + 40), (50 + 57, 50 + 80), 255, 6)
-    assert count(image) == [1]
-
-
-def test_specks_are_not_digits() -> None:
-    image = draw("05")
-    for x, y in ((20, 20), (250, 30), (150, 180)):
-        cv2.circle(image, (x, y), 3, 0, -1)
-    assert count(image) == [2]
-
-
-def test_thin_strokes_are_thickened_to_the_width_of_mnists() -> None:
-    thin, thick = (find(draw("5", 300, thickness))[0][0].image.astype(float).sum() for thickness in (2, 30))
-    assert thin > 0.5 * thick
-
-
-def photographed(drawn: Grey, noise: float, seed: int = 0) -> Grey:
-    """Return ``drawn`` in light that fades by a third from left to right, with noise of this standard deviation."""
-    light = np.linspace(230, 155, drawn.shape[1]) / 255
-    random = np.random.default_rng(seed)
-    return np.clip(drawn * light + random.normal(0, noise, drawn.shape), 0, 255).astype(np.uint8)
-
-
-def same(one: Grey, other: Grey) -> bool:
-    """Whether two digits in MNIST's format are the same, up to a shift of one pixel and the width of their strokes."""
-    moved = [np.roll(one, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
-    return max(float(np.corrcoef(each.ravel(), other.ravel())[0, 1]) for each in moved) > 0.8
-
-
-@pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("size", [300, 900])
-@pytest.mark.parametrize("margin", [0.05, 0.3, 0.5])
-def test_a_digit_is_found_whatever_fraction_of_a_photograph_it_fills(name: str, size: int, margin: float) -> None:
-    drawn = draw(name, size, thickness=round(0.12 * size))
-    cut = round((0.5 - margin) * size)
-    window = drawn[cut : drawn.shape[0] - cut, cut : drawn.shape[1] - cut]
-    ((found,),) = find(photographed(window, noise=4))
-    ((expected,),) = find(draw(name))
-    assert same(found.image, expected.image)
-
-
-@pytest.mark.parametrize("size", [60, 300])
-@pytest.mark.parametrize("name", SHAPES)
-def test_a_noisy_digit_cropped_from_between_others_is_found_alone(name: str, size: int) -> None:
-    drawn = draw(f"0{name}5", size, thickness=round(0.12 * size))
-    noise = np.random.default_rng(0).normal(-6, 3, drawn.shape)
-    cut = np.clip(drawn + noise, 0, 255)[
-        round(0.45 * size) : -round(0.45 * size), round(1.1 * size) : -round(1.1 * size)
-    ]
-    ((found,),) = find(cut.astype(np.uint8))
-    ((expected,),) = find(draw(name))
-    assert same(found.image, expected.image)
-
-
-@pytest.mark.parametrize("effect", [*photographs.ON_PAPER, *photographs.THROUGH_LENS])
-def test_digits_are_found_in_photographs_with_each_distortion(effect: str) -> None:
-    digits: NDArray[Any] = np.stack(
-        [255 - cv2.resize(draw(name)[50:150, 50:150], (28, 28), interpolation=cv2.INTER_AREA) for name in "05470"]
-    )
-    random = np.random.default_rng(0)
-    photograph = photographs.photograph(photographs.write(digits, [3, 2], random), [effect], random)
-    assert count(photograph) == [3, 2]
-
-
-def counts(image: Grey) -> list[list[int]]:
-    """Return the number of digits in each line, under each interpretation of the image."""
-    return [[len(line) for line in lines] for lines in finding.find(image)]
-
-
-def test_a_large_photograph_has_several_interpretations() -> None:
-    photograph = photographed(draw("054", 300, thickness=30), noise=4)
-    assert counts(photograph)[0] == [3]
-    assert len(counts(photograph)) > 1
-    # The inverted photograph is light ink on a dark background.
-    assert counts(255 - photograph)[0] == [3]
-    assert len(counts(photographed(draw("5"), noise=4))) == 1
-
-
-def test_one_interpretation_ignores_paler_ink() -> None:
-    line = draw("054", 300, thickness=30)
-    pale = np.full_like(line, 255)
-    for x in range(150, 1100, 100):
-        cv2.circle(pale, (x, 300), 130, 130, 8)
-    found = counts(photographed(np.minimum(line, pale), noise=2))
-    assert found[0] != [3]
-    assert [3] in found
-
-
-def test_one_interpretation_ignores_the_largest_piece() -> None:
-    line = draw("054", 300, thickness=30)
-    cv2.rectangle(line, (60, 520), (1140, 580), 60, -1)
-    found = counts(photographed(line, noise=2))
-    assert found[0] != [3]
-    assert [3] in found
-
-
-def test_all_digits_of_a_tightly_cropped_line_are_found() -> None:
-    line = draw("05475", 30, thickness=3)
-    rows, columns = (np.flatnonzero((line < 128).any(axis=axis)) for axis in (1, 0))
-    assert count(line[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]) == [5]
-
-
-def test_two_touching_digits_can_be_separated() -> None:
-    left, right = draw("45"), draw("45")
-    left[:, 150:] = 255
-    right[:, :150] = 255
-    ((crop,),) = find(np.minimum(np.roll(left, 25, 1), np.roll(right, -23, 1)))
-    ((one, other),) = finding.parts(crop)
-    (first,), (second,) = (find(each)[0] for each in (left, right))
-    assert same(one.image, first.image)
-    assert same(other.image, second.image)
-    assert one.box == pytest.approx((96, 56, 58, 90), abs=4)
-    assert other.box[0] + other.box[2] == pytest.approx(crop.box[0] + crop.box[2], abs=1)
-
-
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_a_touching_neighbour_can_be_cut_off(mirrored: bool) -> None:
-    line = draw("05")
-    cv2.line(line, (125, 98), (180, 98), 0, 6)
-    image, expected = line[:, 100:], draw("5")
-    if mirrored:
-        image, expected = (np.ascontiguousarray(each[:, ::-1]) for each in (image, expected))
-    ((crop,),) = find(image)
-    assert crop.cut == (not mirrored, mirrored)
-    (alone,) = (way[0] for way in finding.parts(crop))
-    assert same(alone.image, find(expected)[0][0].image)
-    outer = image.shape[1] - alone.box[0] if mirrored else alone.box[0] + alone.box[2]
-    assert outer == pytest.approx(125, abs=5)
-
-
-def test_a_narrow_digit_is_not_separated() -> None:
-    ((crop,),) = find(draw("1"))
-    assert finding.parts(crop) == []
-
-
-def test_neighbours_cut_off_by_the_edge_are_ignored() -> None:
-    line = draw("050")
-    assert count(line[:, 115:285]) == [1]
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        np.full((50, 50), 255, np.uint8),
-        np.zeros((50, 50), np.uint8),
-        np.zeros((1, 1), np.uint8),
-        np.linspace(0, 255, 801).astype(np.uint8)[None],
-        np.full((300, 300), 128, np.uint8),
-        np.tile(np.linspace(0, 255, 300).astype(np.uint8), (300, 1)),
-        np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8),
-        np.random.default_rng(0).integers(0, 256, (1000, 1000), dtype=np.uint8),
-    ],
-)
-def test_nothing_is_found_in_an_image_without_ink(image: Grey) -> None:
-    assert find(image) == []
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "LA"])
-def test_every_mode_gives_the_same_grey(mode: str, tmp_path: Path) -> None:
-    grey = draw("5")
-    match mode:
-        case "I;16":
-            image = Image.fromarray(grey.astype(np.uint16) * 257)
-        case "I" | "F":
-            image = Image.fromarray(grey.astype(np.int32 if mode == "I" else np.float32))
-        case _:
-            image = Image.fromarray(grey).convert(mode)
-    read, _ = decoding.decode(image)
-    assert np.abs(read.astype(int) - grey).mean() < 4
-
-
-def test_transparent_pixels_are_background() -> None:
-    for ink in (0, 255):
-        image = np.zeros((200, 200, 4), np.uint8)
-        image[..., :3] = ink
-        image[..., 3] = 255 - draw("5")
-        assert count(image) == [1]
-
-
-def test_the_orientation_in_the_exif_data_is_respected() -> None:
-    rotated = Image.fromarray(draw("50")).rotate(90, expand=True)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    file = io.BytesIO()
-    rotated.save(file, "JPEG", exif=exif, quality=95)
-    assert count(file.getvalue()) == [2]
-
-
-def test_boxes_are_in_the_pixels_of_the_original_image() -> None:
-    image = cv2.resize(draw("5"), (4000, 4000))
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG")
-    for source in (image, file.getvalue()):
-        assert find(source)[0][0].box == pytest.approx((1460, 1130, 1000, 1750), abs=100)
-
-
-def write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
-def png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "not an image"),
-        (b"some text", "not an image"),
-        (png(Image.fromarray(draw("5")))[:300], "damaged"),
-        (png(Image.new("1", (20_000, 20_000))), "more than 120,000,000 pixels"),
-        (png(Image.new("1", (12_000, 10_001))), "more than 120,000,000 pixels"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image in a supported format"),
-    ],
-)
-def test_a_file_that_is_not_an_image_is_reported_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
-    path = write(tmp_path / "bad.png", content)
-    with pytest.raises(InputError, match=rf"bad\.png: .*{message}") as caught:
-        find(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.png: no such file"):
-        find(tmp_path / "none.png")
-    with pytest.raises(InputError, match="a folder"):
-        find(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros((0, 5), np.uint8),
-        np.zeros(5),
-        np.zeros((5, 5, 2), np.uint8),
-        np.full((5, 5), 2.0),
-        np.zeros((5, 5), complex),
-    ],
-)
-def test_an_array_that_is_not_an_image_is_rejected(array: NDArray[np.generic]) -> None:
-    with pytest.raises(InputError, match="the image: an array"):
-        find(array)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(InputError, match=r"pipe\.png: not a regular file"):
-        find(tmp_path / "pipe.png")
-
-
-def test_values_that_are_not_finite_are_reported(tmp_path: Path) -> None:
-    Image.fromarray(np.full((30, 30), np.nan, np.float32)).save(tmp_path / "a.tiff")
-    with pytest.raises(InputError, match=r"a\.tiff: damaged image \(values that are not finite\)"):
-        find(tmp_path / "a.tiff")
-
-
-def test_a_line_break_in_a_name_is_escaped(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\\nb\.png: no such file"):
-        find(tmp_path / "a\nb.png")
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
-def test_a_very_large_image_is_read_in_every_mode(mode: str) -> None:
-    drawn = draw("50", size=400, thickness=32)
-    wide = np.full((len(drawn), 4 * decoding.LONGEST), 255, np.uint8)
-    wide[:, : drawn.shape[1]] = drawn
-    large = Image.fromarray(wide.astype(np.uint16) * 257 if mode == "I;16" else wide)
-    large = large if mode == "I;16" else large.convert(mode)
-    (boxes,), (expected,) = ([[crop.box for crop in line] for line in find(image)] for image in (large, drawn))
-    np.testing.assert_allclose(boxes, expected, atol=20)
-
-
-def test_the_first_frame_of_an_animation_is_read() -> None:
-    frames = [Image.fromarray(draw(text)) for text in ("50", "00")]
-    file = io.BytesIO()
-    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    assert count(file.getvalue()) == [2]
+    levels = crop(grey, box, FILL)[0, ..., 0]
+    np.testing.assert_allclose(crop(255 - grey, box, FILL)[0, ..., 0], -levels, atol=0.1)
+    paler = crop((grey * 0.6 + 90).astype(np.uint8), box, FILL)[0, ..., 0]
+    assert np.corrcoef(paler.ravel(), levels.ravel())[0, 1] > 0.99
+    assert levels.std() * 0.75 < paler.std() < levels.std() * 1.01
+
+
+def test_noise_on_even_paper_stays_small() -> None:
+    noisy = np.random.default_rng(0).normal(128, 1, (60, 60)).round().astype(np.uint8)
+    assert crop(noisy, boxes((10, 10, 50, 50)), FILL)[0, ..., 0].std() < 0.3
+
+
+def found_in(grey: Grey, **settings: float | tuple[float, float]) -> Candidates:
+    return at_level(grey[np.newaxis], fakes.detector, changed(**settings))[0]
+
+
+@pytest.mark.parametrize("rim", [0, 4, 9])
+def test_boxes_are_in_the_pixels_of_the_image(rim: int) -> None:
+    found = found_in(with_squares((140, 230), (31, 22, 20), (150, 77, 33), (0, 100, 24)), rim=rim)
+    order = np.argsort(found.boxes[:, 1])
+    expected = [(31, 22, 51, 42), (150, 77, 183, 110), (0, 100, 24, 124)]
+    np.testing.assert_allclose(found.boxes[order], expected, atol=0.01)
+
+
+def test_a_candidate_has_what_the_detector_says_and_its_crop() -> None:
+    grey = with_squares((100, 120), (30, 40, 24))
+    found = found_in(grey)
+    assert [each.dtype for each in found] == [np.float32] * 4
+    np.testing.assert_allclose(found.found, [0.9])
+    np.testing.assert_allclose(found.labels, [fakes.labelled(24, 24)])
+    np.testing.assert_array_equal(found.crops, crop(grey, found.boxes, FILL))
+
+
+def test_the_detector_sees_framed_images() -> None:
+    greys = np.stack([random_grey(50, 60, seed) for seed in (0, 1)])
+    seen: list[Floats] = []
+
+    def detector(frames: Floats) -> Floats:
+        seen.append(frames)
+        return fakes.detector(frames)
+
+    at_level(greys, detector, changed(rim=7))
+    expected = [framed(grey, SETTINGS.window, SETTINGS.floor, multiple=16, rim=7) for grey in greys]
+    np.testing.assert_array_equal(seen, [expected])
+    assert seen[0].shape == (2, 64, 80, 2)
+
+
+def test_images_read_together_keep_their_candidates() -> None:
+    greys = [with_squares((100, 150), *squares) for squares in ([(20, 20, 30)], [], [(70, 30, 20), (10, 60, 25)])]
+    together = at_level(np.stack(greys), fakes.detector, SETTINGS)
+    assert [len(each.found) for each in together] == [1, 0, 2]
+    for grey, found in zip(greys, together, strict=True):
+        for one, other in zip(found, found_in(grey), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_candidates_that_are_too_small_or_too_large_are_left_out() -> None:
+    grey = with_squares((150, 300), (20, 20, 11), (60, 20, 13), (100, 20, 58), (200, 20, 62))
+    found = found_in(grey, heights=(12.0, 60.0))
+    assert sorted((found.boxes[:, 2] - found.boxes[:, 0]).round().tolist()) == [13, 58]
+
+
+def test_the_longer_side_is_what_is_measured() -> None:
+    grey = np.full((100, 100), 220, np.uint8)
+    grey[20:60, 40:46] = 30
+    assert len(found_in(grey).found) == 1
+
+
+def test_improbable_candidates_are_left_out_and_the_likeliest_kept() -> None:
+    sides = [8.0] * 4
+    cells = {(4, column): [probability, *sides] for column, probability in ((3, 0.2), (9, 0.5), (15, 0.8), (21, 0.3))}
+    grey = random_grey(60, 100)[np.newaxis]
+
+    def probabilities(**settings: float) -> list[float]:
+        found = at_level(grey, fakes.at(cells), changed(**settings))[0].found
+        return sorted(round(each, 3) for each in found.tolist())
+
+    assert probabilities(candidate=0.1) == [0.2, 0.3, 0.5, 0.8]
+    assert probabilities(candidate=0.25) == [0.3, 0.5, 0.8]
+    assert probabilities(candidate=0.1, most=2) == [0.5, 0.8]
+
+
+def test_boxes_end_where_the_image_does() -> None:
+    cells = {(1, 1): [0.9, 20, 15, 10, 11], (14, 23): [0.8, 12, 12, 30, 30]}
+    found = at_level(random_grey(60, 100)[np.newaxis], fakes.at(cells), SETTINGS)[0]
+    # The centre of cell (1, 1) is at (6, 6), less the rim.
+    np.testing.assert_allclose(found.boxes, [(0, 0, 12, 13), (78, 42, 100, 60)])
+
+
+def test_a_candidate_beyond_the_edge_is_left_out() -> None:
+    # The last cells of a frame are beyond the image.
+    cells = {(8, 26): [0.9, 4, 20, 4, 20]}
+    assert not len(at_level(random_grey(60, 97)[np.newaxis], fakes.at(cells), SETTINGS)[0].found)
+
+
+def test_a_digit_is_found_at_several_sizes_in_the_same_place() -> None:
+    grey = with_squares((500, 400), (200, 120, 60))[np.newaxis]
+    (found,) = candidates(grey, fakes.detector, changed(heights=(14.0, 75.0)))
+    # 60, 42, 30, 21 and 15 pixels high.
+    assert len(found.found) == 5
+    np.testing.assert_allclose(found.boxes, [(200, 120, 260, 180)] * 5, atol=3)
+    assert found.crops.shape == (5, SIDE, SIDE, 3)
+    for one in found.crops[1:]:
+        assert np.corrcoef(one[..., 0].ravel(), found.crops[0, ..., 0].ravel())[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("side", [10, 24, 90, 250, 700])
+def test_digits_of_every_size_are_found(side: int) -> None:
+    grey = with_squares((2 * side, 3 * side), (side, side // 2, side))
+    found = candidates(grey[np.newaxis], fakes.detector, SETTINGS)[0]
+    away = np.abs(found.boxes - np.array([side, side // 2, 2 * side, side // 2 + side])).max(axis=1)
+    assert away.min() < 0.06 * side
+
+
+@pytest.mark.parametrize("shape", [(37, 90), (90, 37), (1203, 51), (51, 1203), (210, 210)])
+def test_boxes_are_in_the_pixels_of_an_image_whose_sides_are_rounded_at_each_size(shape: tuple[int, int]) -> None:
+    # At each size there is a box of 14 pixels around (10, 10), unless the image ends before.
+    detector = fakes.at({(3, 3): [0.9, 7, 7, 7, 7]})
+    (found,) = candidates(np.zeros((1, *shape), np.uint8), detector, SETTINGS)
+    expected = []
+    for level in pyramid(np.zeros(shape, np.uint8), longest=1600, small=200, enlarged=2, tiny=1, step=2**0.5, least=34):
+        height, width = level.grey.shape
+        right, bottom = min(17, width), min(17, height)
+        if min(right, bottom) > 3 and max(right, bottom) >= 12 + 3:
+            across, down = shape[1] / width, shape[0] / height
+            expected.append((3 * across, 3 * down, right * across, bottom * down))
+    np.testing.assert_allclose(found.boxes, expected, rtol=1e-5)
+
+
+def test_the_likeliest_of_all_sizes_are_kept_in_their_order() -> None:
+    grey = with_squares((200, 400), (30, 40, 40), (150, 60, 30), (300, 80, 50))[np.newaxis]
+
+    def detector(frames: Floats) -> Floats:
+        output = fakes.detector(frames)
+        # The smaller a frame is, the surer it is.
+        output[..., 0] *= 1 - frames.shape[2] / 1000
+        return output
+
+    (every,), (best,) = (candidates(grey, detector, changed(most=most)) for most in (1000, 4))
+    assert len(every.found) > 6
+    likeliest = np.sort(np.argsort(-every.found, kind="stable")[:4])
+    for one, other in zip(best, every, strict=True):
+        np.testing.assert_array_equal(one, other[likeliest])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1600), (1600, 3), (50, 50)])
+@pytest.mark.parametrize("level", [0, 255])
+def test_nothing_is_found_on_blank_paper(shape: tuple[int, int], level: int) -> None:
+    (found,) = candidates(np.full((1, *shape), level, np.uint8), fakes.detector, SETTINGS)
+    assert [each.shape for each in found] == [(0, 4), (0,), (0, 10), (0, SIDE, SIDE, 3)]
+    assert [each.dtype for each in found] == [np.float32] * 4
+
+
+def test_images_of_the_same_size_are_found_together_as_they_are_alone() -> None:
+    greys = np.stack([draw("50"), np.full((200, 300), 255, np.uint8), 255 - draw("71"), draw("04")])
+    together = candidates(greys, fakes.detector, SETTINGS)
+    assert [len(each.found) > 0 for each in together] == [True, False, True, True]
+    for grey, found in zip(greys, together, strict=True):
+        for one, other in zip(found, candidates(grey[np.newaxis], fakes.detector, SETTINGS)[0], strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from digits import Recognizer
 from digits.core.errors import InputError
-from digits.model import network
 from digits.web import page
 from tests.browser import hosts, wait_for
 
@@ -23,19 +21,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running page whose network reads everything as 3."""
-    model = network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}])
-    kernel, bias = model.get_weights()
-    bias[3] = 5
-    model.set_weights([kernel * 0, bias])
-    path = tmp_path_factory.mktemp("models") / "model.keras"
-    network.save(model, path)
+def address() -> Iterator[str]:
+    """The address of a running page."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "digits", "draw", "--model", str(path), "--port", str(port)],
+        [sys.executable, "-m", "digits", "draw", "--port", str(port)],
         cwd=ROOT, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 120
@@ -64,8 +56,8 @@ def test_a_stroke_is_read_immediately_and_without_internet(address: str, browser
         stroke = stroke.move_by_offset(0, 40)
     stroke.release().perform()
 
-    assert wait_for(browser, "document.querySelector('#text textarea').value") == "3"
-    assert wait_for(browser, "document.querySelector('#seen .caption-label')?.innerText").startswith("3 · ")
+    assert wait_for(browser, "document.querySelector('#text textarea').value") == "1"
+    assert wait_for(browser, "document.querySelector('#seen .caption-label')?.innerText").startswith("1 · ")
     assert wait_for(browser, "document.querySelector('#seen img')?.naturalWidth") == 28 * page.ENLARGED
     bars = wait_for(browser, "document.querySelector('#probabilities').innerText.match(/\\d+%/g)")
     assert len(bars) == 10
@@ -74,7 +66,7 @@ def test_a_stroke_is_read_immediately_and_without_internet(address: str, browser
 
 def test_an_unusable_address_is_reported(address: str) -> None:
     taken = int(address.rpartition(":")[2])
-    recognizer = Recognizer(lambda images: np.zeros((len(images), 10), np.float32))
+    recognizer = Recognizer.load()
     for host, port, message in (
         ("127.0.0.1", taken, rf"127\.0\.0\.1:{taken}: cannot listen on this address"),
         ("192.0.2.1", 7860, r"192\.0\.2\.1:7860: cannot listen on this address"),

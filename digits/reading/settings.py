@@ -1,0 +1,47 @@
+"""How images are read: what reader/params.yaml says and what was learned, as the reader's pipeline writes it."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from digits.core.params import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Pixels = Annotated[float, Field(gt=0, le=10_000)]
+
+
+class Settings(Section):
+    """The section ``reading`` of reader/params.yaml, which tells what each one does, and what was learned.
+
+    calibration: the logarithmic odds that a digit is read rightly are a constant, plus these factors times those of
+        there being a digit and of its label
+    """
+
+    longest: Pixels
+    small: Pixels
+    enlarged: Annotated[float, Field(ge=0.1, le=10)]
+    tiny: Pixels
+    cut: Pixels
+    margin: Share
+    step: Annotated[float, Field(ge=1.05, le=4)]
+    least: Annotated[float, Field(ge=1, le=10_000)]
+    window: Annotated[int, Field(ge=3, le=999)]
+    floor: Annotated[float, Field(gt=0, le=255)]
+    rim: Annotated[int, Field(ge=0, le=100)]
+    heights: tuple[Pixels, Pixels]
+    candidate: Share
+    most: Annotated[int, Field(ge=1, le=100_000)]
+    fill: Annotated[float, Field(gt=1, le=32)]
+    found: Share
+    sorted: Share
+    alone: Share
+    overlap: Share
+    inside: Share
+    agreement: Share
+    smallest: Share
+    vote: Share
+    touching: Share
+    accepted: Share
+    surest: Share
+    emptier: Share
+    calibration: tuple[float, float, float] = (0.0, 1.0, 1.0)

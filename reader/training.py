@@ -1,0 +1,133 @@
+"""Train a network step by step, resumably, and write it for ONNX Runtime."""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from digits.core.errors import InputError
+from digits.core.files import replacing, write_table
+from digits.model.backend import keras, tf
+from digits.model.export import _renumber
+from digits.model.network import make_optimizer
+from digits.model.training import VERSIONS
+from reader.sections import FILE, Trained
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def fit(
+    model: keras.Model,
+    loss: Any,
+    batch: Callable[[int], Batch],
+    section: Trained,
+    folder: Path,
+    name: str,
+    data: Path,
+) -> Path:
+    """Train ``model`` on ``batch(0)``, ``batch(1)`` and so on, ``section.steps`` times, rounded up to tens.
+
+    The state is kept after each tenth of the steps, in the file that is returned: a training that was stopped goes on
+    from there, to the same weights, if the section, the code and the file ``data`` are the same. The loss goes to
+    plots/``name``.csv in ``folder``.
+    """
+    each = -(-section.steps // 10)
+    try:
+        model.compile(make_optimizer(section.optimizer, 10 * each), loss)
+    except InputError as error:
+        raise InputError(str(error).replace("train.", f"{FILE}: {name}.", 1)) from None
+    model.optimizer.build(model.trainable_variables)
+    state = _State(checkpoint(section, data), folder / "plots" / f"{name}.csv")
+    state.set_model(model)
+    first = state.restore()
+    specs = tuple(tf.TensorSpec(array.shape, array.dtype) for array in batch(0))
+    steps = range(first * each, 10 * each)
+    model.fit(
+        tf.data.Dataset.from_generator(lambda: map(batch, steps), output_signature=specs).prefetch(8),
+        initial_epoch=first,
+        epochs=10,
+        steps_per_epoch=each,
+        shuffle=False,
+        callbacks=[state],
+        # A progress bar for people, a line per tenth for logs.
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    return state.file
+
+
+class _State(keras.callbacks.Callback):  # type: ignore[misc]
+    """Everything that the next tenth of a training depends on, in one file that is complete or absent.
+
+    keras.callbacks.BackupAndRestore writes two, and a process may be killed between them.
+    """
+
+    def __init__(self, file: Path, curve: Path) -> None:
+        super().__init__()
+        self.file, self.curve, self.rows = file, curve, list[dict[str, float]]()
+
+    def restore(self) -> int:
+        """Load the state, if there is one, and return the number of finished tenths."""
+        if not self.file.exists():
+            return 0
+        try:
+            with np.load(self.file, allow_pickle=False) as archive:
+                rows = json.loads(str(archive["rows"]))
+                values = [archive[f"arr_{number}"] for number in range(len(archive.files) - 1)]
+        except Exception as error:  # A power cut, for example, may leave anything.
+            print(f"warning: {self.file}: damaged ({error}); starting with the first step", file=sys.stderr)
+            return 0
+        self.rows = rows
+        for variable, value in zip(self._variables(), values, strict=True):
+            variable.assign(value)
+        print(f"resuming after {len(rows)} tenths")
+        return len(rows)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        if not np.isfinite(logs["loss"]):
+            key = f"{FILE}: {self.curve.stem}.optimizer"
+            raise InputError(f"{key}: the loss is {logs['loss']} in tenth {epoch + 1}; lower its learning rate")
+        self.rows.append({"tenth": epoch + 1, **{name: float(value) for name, value in logs.items()}})
+        values = [variable.numpy() for variable in self._variables()]
+        with replacing(self.file) as partial, partial.open("wb") as opened:
+            np.savez(opened, *values, rows=np.array(json.dumps(self.rows)), allow_pickle=False)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        write_table(self.curve, self.rows)
+
+
+def checkpoint(section: Trained, data: Path) -> Path:
+    """Return a path that is the same for two runs if and only if one may resume where the other stopped."""
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("digits", "reader", "__main__")]
+    code = sorted(Path(file) for file in (getattr(module, "__file__", None) for module in modules) if file)
+    key = hashlib.sha256(json.dumps([section.model_dump(), *VERSIONS]).encode())
+    for path in [*code, data]:
+        key.update(hashlib.sha256(path.read_bytes()).digest())
+    return Path(os.environ.get("DVC_ROOT", "."), ".checkpoints", key.hexdigest()[:16] + ".npz")
+
+
+def export(model: keras.Model, path: Path, shape: tuple[int | None, ...]) -> None:
+    """Write ``model``, which takes float32 of this ``shape``, as an ONNX file; the same model gives the same bytes."""
+    with tempfile.TemporaryDirectory() as temporary:
+        written = Path(temporary) / "model.onnx"
+        model.export(written, format="onnx", verbose=False, input_signature=[keras.InputSpec("float32", shape)])
+        _renumber(written)
+        network = onnx.load(written)
+    # Both have counters of what this process did before, which is less if the training was resumed.
+    network.graph.doc_string = ""
+    for value in (*network.graph.input, *network.graph.output):
+        for side in value.type.tensor_type.shape.dim:
+            side.ClearField("dim_param")
+    with replacing(path) as partial:
+        partial.write_bytes(network.SerializeToString())
