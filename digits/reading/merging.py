@@ -34,13 +34,13 @@ def merge(candidates: Candidates, classified: NDArray[np.float32], settings: Set
     order = order[scores[order] > settings.accepted / 4]
     merged: list[tuple[NDArray[np.float32], float, NDArray[np.float32]]] = []
     free = np.ones(len(order), bool)
-    sizes = areas(boxes)
+    covered = areas(boxes)
     for place, best in enumerate(order):
         if not free[place]:
             continue
         common = shared(boxes[order], boxes[[best]])[:, 0]
-        union = common / (sizes[order] + sizes[best] - common + 1e-6)
-        within = common / (np.minimum(sizes[order], sizes[best]) + 1e-6)
+        union = common / (covered[order] + covered[best] - common + 1e-6)
+        within = common / (np.minimum(covered[order], covered[best]) + 1e-6)
         voters = order[free & (union > settings.agreement) | (order == best)]
         free &= (union <= settings.overlap) & (within <= settings.inside)
         weights = scores[voters] / scores[voters].sum()
@@ -52,9 +52,14 @@ def merge(candidates: Candidates, classified: NDArray[np.float32], settings: Set
     return Merged(*(np.array(each, np.float32) for each in zip(*merged, strict=True)))
 
 
+def longer_sides(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the longer side of each of ``boxes``, float32 (N, 4): float32 (N,), in pixels."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1), np.float32)
+
+
 def usual_size(merged: Merged) -> float:
     """Return the size of the digits, in pixels, that those more certain and larger agree on."""
-    sizes = (merged.boxes[:, 2:] - merged.boxes[:, :2]).max(axis=1)
+    sizes = longer_sides(merged.boxes)
     order = np.argsort(sizes)
     weights = np.cumsum((merged.scores**2 * sizes)[order])
     return float(sizes[order][np.searchsorted(weights, weights[-1] / 2)])
@@ -62,8 +67,8 @@ def usual_size(merged: Merged) -> float:
 
 def touching(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return for each of ``boxes``, float32 (N, 4), whether another one touches it."""
-    rim = 0.04 * (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    rim = 0.04 * longer_sides(boxes)
     gaps = np.maximum(boxes[:, None, :2], boxes[None, :, :2]) - np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    near = (gaps < rim[:, None, None]).all(axis=2)
+    near: NDArray[np.bool_] = np.all(gaps < rim[:, None, None], axis=2)
     np.fill_diagonal(near, val=False)
     return np.asarray(near.any(axis=1))

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.core import params
 from digits.core.errors import InputError
+from digits.core.store import CLASSES, SIDE
 from digits.model import runtime
 from digits.model.runtime import Infer
 from digits.reading import decoding, networks
@@ -19,7 +20,7 @@ from digits.reading.finding import Candidates, candidates
 from digits.reading.ink import strokes
 from digits.reading.levels import widened
 from digits.reading.lines import arrange
-from digits.reading.merging import Merged, merge, touching, usual_size
+from digits.reading.merging import Merged, longer_sides, merge, touching, usual_size
 from digits.reading.networks import Run
 from digits.reading.reading import Digit, Reading
 from digits.reading.settings import Settings
@@ -77,8 +78,9 @@ class Recognizer:
         from digits.model import network
 
         model = network.load(Path(path))
-        infer: Infer = lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0))  # noqa: E731
-        return cls(infer, Reader.load(Path(reader)))
+        return cls(
+            lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)), Reader.load(Path(reader))
+        )
 
     def read(self, image: Source) -> Reading:
         """Read an image: a path, a file's bytes, a PIL image or an array, as ``digits.reading.decoding.decode`` takes.
@@ -90,16 +92,19 @@ class Recognizer:
     def read_all(self, sources: Iterable[Source]) -> Iterator[Reading | InputError]:
         """Read images in batches; for one that cannot be read, yield the error instead of a reading."""
         # One batch is decoded while the one before is read.
-        before: Future[list[Reading]] | None = None
+        before: Future[list[Reading | InputError]] | None = None
         with ThreadPoolExecutor(1) as thread:
-            errors: list[InputError | None] = []
             for batch in _batches(sources):
-                now = thread.submit(self._read, [each for each in batch if not isinstance(each, InputError)])
+                now = thread.submit(self._read_decoded, batch)
                 if before:
-                    yield from _with(errors, before.result())
-                before, errors = now, [each if isinstance(each, InputError) else None for each in batch]
+                    yield from before.result()
+                before = now
             if before:
-                yield from _with(errors, before.result())
+                yield from before.result()
+
+    def _read_decoded(self, batch: Sequence[tuple[Grey, float] | InputError]) -> list[Reading | InputError]:
+        readings = iter(self._read([each for each in batch if not isinstance(each, InputError)]))
+        return [each if isinstance(each, InputError) else next(readings) for each in batch]
 
     def _read(self, decoded: Sequence[tuple[Grey, float]]) -> list[Reading]:
         # Every image of a batch may be damaged.
@@ -109,33 +114,37 @@ class Recognizer:
         wide = [widened(grey, settings.cut, settings.margin) for grey, _ in decoded]
         for _, same in groupby(wide, key=lambda each: each[0].shape):
             found += candidates(np.stack([grey for grey, _ in same]), self.reader.detector, settings)
-        sorted_ = _split(self.reader.classifier, np.concatenate([each.crops for each in found]), 11)
-        merged, start = list[Merged](), 0
-        for some in found:
-            merged.append(merge(some, sorted_[start : start + len(some.found)], settings))
-            start += len(some.found)
-        seen = [[strokes(grey, box) for box in each.boxes] for (grey, _), each in zip(wide, merged, strict=True)]
-        images = np.array([image for some in seen for image in some], np.uint8).reshape(-1, 28, 28)
-        named, start, readings = _split(self.infer, images, 10), 0, []
-        for (grey, margin), (_, scale), each, own in zip(wide, decoded, merged, seen, strict=True):
-            readings.append(self._reading(grey, margin, each, own, named[start : start + len(own)], scale))
-            start += len(own)
-        return readings
+        classified = _run(self.reader.classifier, [each.crops for each in found], 11)
+        merged = [merge(*each, settings) for each in zip(found, classified, strict=True)]
+        seen = [
+            np.array([strokes(grey, box) for box in each.boxes], np.uint8).reshape(-1, SIDE, SIDE)
+            for (grey, _), each in zip(wide, merged, strict=True)
+        ]
+        named = _run(self.infer, seen, CLASSES)
+        return [
+            self._reading(padded, each, images, rows, scale)
+            for padded, each, images, rows, (_, scale) in zip(wide, merged, seen, named, decoded, strict=True)
+        ]
 
     def _reading(
-        self, grey: Grey, margin: int, merged: Merged, images: list[Grey], named: NDArray[np.float32], scale: float
+        self,
+        wide: tuple[Grey, int],
+        merged: Merged,
+        images: NDArray[np.uint8],
+        named: NDArray[np.float32],
+        scale: float,
     ) -> Reading:
-        settings = self.reader.settings
-        if not images:
+        settings, (grey, margin) = self.reader.settings, wide
+        if not len(images):
             return Reading([])
-        inked = np.array([image.any() for image in images])
+        inked = images.any(axis=(1, 2))
         weight = settings.vote * np.where(touching(merged.boxes), settings.touching, 1) * inked
         both = merged.labels ** (1 - weight[:, None]) * np.maximum(named, 1e-4) ** weight[:, None]
         labels = np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
         constant, there, label = settings.calibration
         odds = constant + there * log_odds(merged.scores) + label * log_odds(labels.max(axis=1))
         certain = 1 / (1 + np.exp(-odds))
-        sizes = (merged.boxes[:, 2:] - merged.boxes[:, :2]).max(axis=1)
+        sizes = longer_sides(merged.boxes)
         accepted = merged.scores >= settings.accepted
         if accepted.any():
             accepted &= sizes > settings.smallest * usual_size(Merged(*(each[accepted] for each in merged)))
@@ -171,9 +180,12 @@ def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.log(clipped / (1 - clipped)), np.float32)
 
 
-def _split(run: Run, arrays: NDArray[np.generic], columns: int) -> NDArray[np.float32]:
-    parts = [run(arrays[start : start + SPLIT]) for start in range(0, len(arrays), SPLIT)]
-    return np.concatenate(parts) if parts else np.zeros((0, columns), np.float32)
+def _run(run: Run, images: Sequence[NDArray[Any]], columns: int) -> list[NDArray[np.float32]]:
+    """Run a network on the images of all pictures together; return its rows for those of each picture."""
+    joined = np.concatenate(images)
+    rows = [run(joined[start : start + SPLIT]) for start in range(0, len(joined), SPLIT)]
+    ends = np.cumsum([len(each) for each in images])[:-1]
+    return np.split(np.concatenate([np.zeros((0, columns), np.float32), *rows]), ends)
 
 
 def _box(sides: NDArray[np.float32]) -> tuple[int, int, int, int]:
@@ -195,8 +207,3 @@ def _batches(sources: Iterable[Source]) -> Iterator[list[tuple[Grey, float] | In
             batch, pixels = [], 0
     if batch:
         yield batch
-
-
-def _with(errors: Sequence[InputError | None], readings: Sequence[Reading]) -> Iterator[Reading | InputError]:
-    rest = iter(readings)
-    return (next(rest) if error is None else error for error in errors)

@@ -6,8 +6,10 @@ import yaml
 
 from digits.core.errors import InputError
 from digits.core.params import Section
+from digits.reading import finding
 from digits.reading.settings import Settings
 from reader import sections
+from reader.networks import STRIDE
 from reader.stages.classifier import Classifier
 from reader.stages.crops import Crops
 from reader.stages.detector import Detector
@@ -31,6 +33,12 @@ def test_the_parameters_are_valid_and_all_are_used(monkeypatch: pytest.MonkeyPat
     assert list(PARAMS) == list(SCHEMAS)
     for name, schema in SCHEMAS.items():
         assert isinstance(sections.load(name, schema), schema)
+
+
+def test_the_detector_is_trained_as_it_is_used() -> None:
+    trained, used = PARAMS["detector"], PARAMS["reading"]
+    assert (trained["surroundings"], trained["floor"]) == (used["window"], used["floor"])
+    assert STRIDE == finding.STRIDE
 
 
 @pytest.mark.parametrize(
