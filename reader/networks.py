@@ -63,15 +63,15 @@ def as_peaks(model: keras.Model) -> keras.Model:
     """Return the detector with its output as ``digits.reading.finding`` takes it.
 
     Out: float32 (N, H/4, W/4, 15), the probability of a digit's centre, 0 where a neighbouring cell has a higher one;
-    how far its left, top, right and bottom are from the cell's centre, in pixels; and the probabilities of the labels.
+    how far its left, top, right and bottom are from the cell's centre, in pixels; and the logits of the labels.
     """
     # The centre is computed together with the sides: what tf2onnx makes of a single channel differs from run to run.
     first, centre = model.output[..., :5], np.eye(5, dtype=np.float32)[0]
     highest = layers.MaxPooling2D(3, strides=1, padding="same")(first)
     peaks = keras.ops.sigmoid(first) * keras.ops.cast(keras.ops.greater_equal(first, highest), "float32")
     sides = keras.ops.maximum((first + 1) * UNIT, 0.5)
-    labels = keras.ops.softmax(model.output[..., 5:])
-    return keras.Model(model.input, layers.Concatenate()([peaks * centre + sides * (1 - centre), labels]))
+    both = peaks * centre + sides * (1 - centre)
+    return keras.Model(model.input, layers.Concatenate()([both, model.output[..., 5:]]))
 
 
 def detector_loss(boxes: float, labels: float) -> keras.losses.Loss:

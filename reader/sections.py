@@ -22,6 +22,7 @@ class Trained(Section):
     seed: Seed
     steps: Annotated[int, Field(ge=10, le=1_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=1000)]
+    examples: Annotated[int, Field(ge=1, le=1000)]
     optimizer: KerasObject
 
 

@@ -24,6 +24,14 @@ FORMATS = sorted({"AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"} & 
 EXTENSIONS = {extension for extension, name in Image.registered_extensions().items() if name in FORMATS}
 
 
+class UnsupportedError(InputError):
+    """Not an image, or in a format that is not read."""
+
+
+class TooLargeError(InputError):
+    """An image with too many pixels."""
+
+
 def decode(source: Source) -> tuple[Grey, float]:
     """Return the grey levels of an image, uint8 (H, W) with no side longer than 1600, and the factor it was shrunk by.
 
@@ -52,9 +60,9 @@ def decode(source: Source) -> tuple[Grey, float]:
     except IsADirectoryError:
         raise InputError(f"{name}: a folder, not an image") from None
     except UnidentifiedImageError:
-        raise InputError(f"{name}: not an image in a supported format ({', '.join(FORMATS)})") from None
+        raise UnsupportedError(f"{name}: not an image in a supported format ({', '.join(FORMATS)})") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{name}: more than {MOST_PIXELS:,} pixels; shrink it to 4000 on its longer side") from None
+        raise TooLargeError(f"{name}: more than {MOST_PIXELS:,} pixels; shrink it to 4000 on its longer side") from None
     except Exception as error:  # Pillow raises anything from OSError to SyntaxError.
         raise InputError(f"{name}: damaged image ({' '.join(str(error).split())})") from None
     if (part := LONGEST / max(grey.shape)) < 1:

@@ -75,7 +75,9 @@ def at_level(greys: NDArray[np.uint8], detector: Run, settings: Settings) -> lis
     for number, grey in enumerate(greys):
         own = np.flatnonzero(fits & (image == number))
         own = own[np.argsort(-cells[own, 0], kind="stable")[: settings.most]]
-        found.append(Candidates(boxes[own], cells[own, 0], cells[own, 5:], crop(grey, boxes[own], settings.fill)))
+        odds = np.exp(cells[own, 5:] - cells[own, 5:].max(axis=1, keepdims=True))
+        labels = odds / odds.sum(axis=1, keepdims=True)
+        found.append(Candidates(boxes[own], cells[own, 0], labels, crop(grey, boxes[own], settings.fill)))
     return found
 
 

@@ -42,18 +42,20 @@ def pyramid(
     return levels
 
 
-def widened(grey: Grey, cut: float, margin: float) -> tuple[Grey, int]:
+def widened(grey: Grey, cut: float, margin: float, edge: float) -> tuple[Grey, int]:
     """Return an image, uint8 (H, W), with a margin if a digit was cut out so tightly that it touches the edge.
 
     The margin is as bright as most of the edge. Its width in pixels, 0 if there is none, is returned, too.
 
-    cut: longer side in pixels of the largest image that gets a margin, whose width is this fraction of it
+    cut: longer side in pixels of the largest image that gets a margin
+    margin: its width, as a fraction of that side
+    edge: there is ink at the edge if its grey levels span this fraction of the image's
     """
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if max(grey.shape) > cut or np.ptp(edge) < 0.3 * np.ptp(grey):
+    around = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if max(grey.shape) > cut or np.ptp(around) < edge * np.ptp(grey):
         return grey, 0
     width = max(1, round(margin * max(grey.shape)))
-    return np.pad(grey, width, constant_values=int(np.median(edge))), width
+    return np.pad(grey, width, constant_values=int(np.median(around))), width
 
 
 def normalized(grey: Grey, window: int, floor: float) -> NDArray[np.float32]:
@@ -62,10 +64,12 @@ def normalized(grey: Grey, window: int, floor: float) -> NDArray[np.float32]:
     window: side of the surroundings in pixels
     floor: added to their standard deviation, in grey levels, so that noise on even paper stays small
     """
-    levels, border = grey.astype(np.float32), cv2.BORDER_REFLECT
-    mean = cv2.blur(levels, (window, window), borderType=border)
-    variance = cv2.sqrBoxFilter(levels, cv2.CV_32F, (window, window), borderType=border) - mean * mean
-    return ((levels - mean) / (np.sqrt(np.maximum(variance, 0)) + floor)).astype(np.float32)
+    mean, square = (
+        filtered(grey, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
+        for filtered in (cv2.boxFilter, cv2.sqrBoxFilter)
+    )
+    deviation = np.sqrt(np.maximum(square - mean * mean, 0))
+    return np.asarray((grey - mean) / (deviation + np.float32(floor)), np.float32)
 
 
 def framed(grey: Grey, window: int, floor: float, *, multiple: int, rim: int) -> NDArray[np.float32]:

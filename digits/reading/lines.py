@@ -5,19 +5,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Chosen on simulated pages. Lengths are multiples of the digits' median height.
-# Lines may slant by this many degrees. Slants near 45° would mistake the diagonals of a table for its rows.
-STEEPEST = 40
-# A digit further than this above or below every line begins another one. The lines of a full page are hardly more than
-# one height apart; within a line, a small digit or one that hangs lower is off by half a height.
-APART = 0.7
-# A space is wider than SPACE, and LARGER times as wide as the usual gap, because some people always leave wide gaps.
-SPACE, LARGER = 0.7, 2
-# Where digits are usually further apart than this, each is in its own cell of a table, and a word.
-CELL = 1.2
+from digits.reading.settings import Lines
 
 
-def arrange(boxes: NDArray[np.float32]) -> list[list[list[int]]]:
+def arrange(boxes: NDArray[np.float32], settings: Lines) -> list[list[list[int]]]:
     """Return lines from top to bottom, each with words from left to right, each with indices of digits.
 
     boxes: float32 (N, 4), left, top, right and bottom of each digit, in pixels
@@ -29,9 +20,9 @@ def arrange(boxes: NDArray[np.float32]) -> list[list[list[int]]]:
     edges = boxes.astype(np.float64) - boxes.min(0)[[0, 1, 0, 1]]
     left, top, right, bottom = edges.T / np.median(edges[:, 3] - edges[:, 1])
     x, y, widths, heights = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
-    slant = _slant(x, y)
+    slant = _slant(x, y, settings)
     along, down = x * np.cos(slant) + y * np.sin(slant), y * np.cos(slant) - x * np.sin(slant)
-    lines = _lines(along, down)
+    lines = _lines(along, down, settings.apart)
     # People leave more room around a narrow digit such as 1, so it counts as a little wider.
     widths += 0.3 * (np.median(widths) - widths)
     gaps = [
@@ -40,24 +31,28 @@ def arrange(boxes: NDArray[np.float32]) -> list[list[list[int]]]:
         for line in lines
     ]
     usual = _usual(np.concatenate(gaps))
-    limits = [max(SPACE, LARGER * min(usual, _usual(gap))) if usual < CELL else SPACE for gap in gaps]
+    limits = [
+        max(settings.space, settings.larger * min(usual, _usual(gap))) if usual < settings.cell else settings.space
+        for gap in gaps
+    ]
     spaces = [np.flatnonzero(gap > limit) + 1 for gap, limit in zip(gaps, limits, strict=True)]
     return [[word.tolist() for word in np.split(*each)] for each in zip(lines, spaces, strict=True)]
 
 
-def _slant(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+def _slant(x: NDArray[np.float64], y: NDArray[np.float64], settings: Lines) -> float:
     """Return the angle, in radians, along which the digits are most concentrated in lines."""
 
     def concentration(angle: float) -> float:
         down = np.sort(y * np.cos(angle) - x * np.sin(angle))
-        level = np.searchsorted(down, down + APART / 3) - np.searchsorted(down, down - APART / 3)
+        near = settings.apart / 3
+        level = np.searchsorted(down, down + near) - np.searchsorted(down, down - near)
         # Without the second term, any two digits would be a line. Three are at 20°, and six at 35°.
         return float(np.log(level).sum() - 16 * angle**2)
 
-    return max((math.radians(each) for each in range(-STEEPEST, STEEPEST + 1)), key=concentration)
+    return max((math.radians(each) for each in range(-settings.steepest, settings.steepest + 1)), key=concentration)
 
 
-def _lines(along: NDArray[np.float64], down: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+def _lines(along: NDArray[np.float64], down: NDArray[np.float64], apart: float) -> list[NDArray[np.intp]]:
     """Return the digits of each line from left to right, the uppermost line first."""
     lines: list[list[int]] = []
     # Of each line, where it is now, halfway between its last digit and where it was before; and its last digit.
@@ -65,8 +60,8 @@ def _lines(along: NDArray[np.float64], down: NDArray[np.float64]) -> list[NDArra
     for index in np.argsort(along, kind="stable").tolist():
         away = np.abs(levels[: len(lines)] - down[index])
         # A line that ended long ago may have drifted, so one that comes closer horizontally is preferred.
-        cost = np.where(away < APART, away + 0.1 * (along[index] - ends[: len(lines)]), np.inf)
-        nearest = int(cost.argmin()) if (away < APART).any() else len(lines)
+        cost = np.where(away < apart, away + 0.1 * (along[index] - ends[: len(lines)]), np.inf)
+        nearest = int(cost.argmin()) if (away < apart).any() else len(lines)
         if nearest == len(lines):
             lines.append([])
             levels[nearest] = down[index]

@@ -31,7 +31,7 @@ def merge(candidates: Candidates, classified: NDArray[np.float32], settings: Set
     labels = np.sqrt(np.maximum(classified[:, :10] * candidates.labels, 1e-12))
     labels /= labels.sum(axis=1, keepdims=True)
     order = np.argsort(-scores, kind="stable")
-    order = order[scores[order] > settings.accepted / 4]
+    order = order[scores[order] > settings.considered]
     merged: list[tuple[NDArray[np.float32], float, NDArray[np.float32]]] = []
     free = np.ones(len(order), bool)
     covered = areas(boxes)
@@ -65,10 +65,13 @@ def usual_size(merged: Merged) -> float:
     return float(sizes[order][np.searchsorted(weights, weights[-1] / 2)])
 
 
-def touching(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return for each of ``boxes``, float32 (N, 4), whether another one touches it."""
-    rim = 0.04 * longer_sides(boxes)
+def touching(boxes: NDArray[np.float32], near: float) -> NDArray[np.bool_]:
+    """Return for each of ``boxes``, float32 (N, 4), whether another one touches it.
+
+    near: how far away that may be, as a fraction of its longer side
+    """
+    rim = near * longer_sides(boxes)
     gaps = np.maximum(boxes[:, None, :2], boxes[None, :, :2]) - np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    near: NDArray[np.bool_] = np.all(gaps < rim[:, None, None], axis=2)
-    np.fill_diagonal(near, val=False)
-    return np.asarray(near.any(axis=1))
+    close: NDArray[np.bool_] = np.all(gaps < rim[:, None, None], axis=2)
+    np.fill_diagonal(close, val=False)
+    return np.asarray(close.any(axis=1))

@@ -22,6 +22,8 @@ def load(path: Path, stage: str) -> Run:
         raise InputError(f"{path}: no such file; make it with: dvc --cd reader repro {stage}")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    # The threads of one network would take time from the next one.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         (given,), (_,) = session.get_inputs(), session.get_outputs()

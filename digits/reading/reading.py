@@ -1,7 +1,8 @@
 """What was read in an image."""
 
+from base64 import b64encode
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ class Digit(NamedTuple):
     probability: that it is this digit, 0 to 1
     probabilities: of each digit, float32 (10,)
     box: x, y, width and height in the image's pixels, from its upper left corner
-    image: uint8 (28, 28), what the network saw
+    image: uint8 (28, 28), what MNIST's network saw; all 0 if it was not asked, because this is probably no digit
     """
 
     digit: int
@@ -22,6 +23,14 @@ class Digit(NamedTuple):
     probabilities: NDArray[np.float32]
     box: tuple[int, int, int, int]
     image: NDArray[np.uint8]
+
+    def as_dict(self, *, details: bool = False) -> dict[str, Any]:
+        """Return the digit for JSON, with ``details`` its probabilities, and its image as the Base64 of 784 bytes."""
+        content = {"digit": self.digit, "probability": round(self.probability, 4), "box": list(self.box)}
+        if not details:
+            return content
+        probabilities = [round(float(each), 4) for each in self.probabilities]
+        return {**content, "probabilities": probabilities, "image": b64encode(self.image.tobytes()).decode()}
 
 
 class Reading(NamedTuple):
@@ -44,6 +53,12 @@ class Reading(NamedTuple):
     def digits(self) -> list[Digit]:
         """The digits of all lines, in the order of the text."""
         return [each for line in self.lines for word in line for each in word]
+
+    def as_dict(self, *, details: bool = False) -> dict[str, Any]:
+        """Return the reading for JSON: its text, its lines of words of digits, and what was rejected."""
+        lines = [[[each.as_dict(details=details) for each in word] for word in line] for line in self.lines]
+        rejected = [each.as_dict(details=details) for each in self.rejected]
+        return {"text": self.text, "lines": lines, "rejected": rejected}
 
     def at_least(self, probability: float) -> "Reading":
         """Return the reading with the digits below ``probability``, 0 to 1, added to those that are rejected."""

@@ -111,46 +111,53 @@ class Recognizer:
         if not decoded:
             return []
         settings, found = self.reader.settings, list[Candidates]()
-        wide = [widened(grey, settings.cut, settings.margin) for grey, _ in decoded]
+        wide = [widened(grey, settings.cut, settings.margin, settings.edge) for grey, _ in decoded]
         for _, same in groupby(wide, key=lambda each: each[0].shape):
             found += candidates(np.stack([grey for grey, _ in same]), self.reader.detector, settings)
         classified = _run(self.reader.classifier, [each.crops for each in found], 11)
         merged = [merge(*each, settings) for each in zip(found, classified, strict=True)]
+        accepted = [self._accepted(each, grey.size) for each, (grey, _) in zip(merged, wide, strict=True)]
         seen = [
-            np.array([strokes(grey, box) for box in each.boxes], np.uint8).reshape(-1, SIDE, SIDE)
-            for (grey, _), each in zip(wide, merged, strict=True)
+            np.array([strokes(grey, box, settings.ink) for box in each.boxes[kept]], np.uint8).reshape(-1, SIDE, SIDE)
+            for (grey, _), each, kept in zip(wide, merged, accepted, strict=True)
         ]
         named = _run(self.infer, seen, CLASSES)
         return [
-            self._reading(padded, each, images, rows, scale)
-            for padded, each, images, rows, (_, scale) in zip(wide, merged, seen, named, decoded, strict=True)
+            self._reading(*each)
+            for each in zip(wide, merged, accepted, seen, named, (scale for _, scale in decoded), strict=True)
         ]
+
+    def _accepted(self, merged: Merged, area: int) -> NDArray[np.bool_]:
+        """Return for each place whether it is a digit, bool (N,), in an image of this ``area`` in pixels."""
+        settings = self.reader.settings
+        accepted = merged.scores >= settings.accepted
+        if accepted.any():
+            sizes = longer_sides(merged.boxes)
+            accepted &= sizes > settings.smallest * usual_size(Merged(*(each[accepted] for each in merged)))
+            surest = settings.surest + settings.emptier * np.log2(area / sizes**2)
+            accepted &= (accepted & (merged.scores >= surest)).any()
+        return np.asarray(accepted, np.bool_)
 
     def _reading(
         self,
         wide: tuple[Grey, int],
         merged: Merged,
-        images: NDArray[np.uint8],
+        accepted: NDArray[np.bool_],
+        seen: NDArray[np.uint8],
         named: NDArray[np.float32],
         scale: float,
     ) -> Reading:
-        settings, (grey, margin) = self.reader.settings, wide
-        if not len(images):
+        if not len(accepted):
             return Reading([])
-        inked = images.any(axis=(1, 2))
-        weight = settings.vote * np.where(touching(merged.boxes), settings.touching, 1) * inked
-        both = merged.labels ** (1 - weight[:, None]) * np.maximum(named, 1e-4) ** weight[:, None]
-        labels = np.asarray(both / both.sum(axis=1, keepdims=True), np.float32)
+        settings, (grey, margin) = self.reader.settings, wide
+        inked = seen.any(axis=(1, 2))
+        weight = settings.vote * np.where(touching(merged.boxes, settings.near)[accepted], settings.touching, 1) * inked
+        both = merged.labels[accepted] ** (1 - weight[:, None]) * np.maximum(named, 1e-4) ** weight[:, None]
+        labels, images = merged.labels.copy(), np.zeros((len(accepted), SIDE, SIDE), np.uint8)
+        labels[accepted], images[accepted] = both / both.sum(axis=1, keepdims=True), seen
         constant, there, label = settings.calibration
         odds = constant + there * log_odds(merged.scores) + label * log_odds(labels.max(axis=1))
         certain = 1 / (1 + np.exp(-odds))
-        sizes = longer_sides(merged.boxes)
-        accepted = merged.scores >= settings.accepted
-        if accepted.any():
-            accepted &= sizes > settings.smallest * usual_size(Merged(*(each[accepted] for each in merged)))
-            emptiness = np.log2(grey.size / sizes**2)
-            if not (accepted & (merged.scores >= settings.surest + settings.emptier * emptiness)).any():
-                accepted[:] = False
         # Without the margin, into which a digit's box may reach.
         boxes = (merged.boxes - margin).clip(0, [side - 2 * margin for side in grey.shape[::-1]] * 2) * scale
         digits = [
@@ -158,7 +165,8 @@ class Recognizer:
             for row, probability, box, image in zip(labels, certain, boxes, images, strict=True)
         ]
         kept = np.flatnonzero(accepted)
-        lines = [[[digits[kept[each]] for each in word] for word in line] for line in arrange(merged.boxes[kept])]
+        arranged = arrange(merged.boxes[kept], settings.lines)
+        lines = [[[digits[kept[each]] for each in word] for word in line] for line in arranged]
         return Reading(lines, [digits[each] for each in np.flatnonzero(~accepted)])
 
 

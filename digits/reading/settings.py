@@ -10,6 +10,28 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Pixels = Annotated[float, Field(gt=0, le=10_000)]
 
 
+class Ink(Section):
+    """How a digit's strokes are separated from the paper."""
+
+    sizes: tuple[Pixels, Pixels]
+    around: Share
+    even: Annotated[int, Field(ge=0, le=255)]
+    level: Share
+    blur: Share
+    darkest: Share
+    smallest: Share
+
+
+class Lines(Section):
+    """How digits are arranged in lines, and lines in words."""
+
+    steepest: Annotated[int, Field(ge=0, le=80)]
+    apart: Annotated[float, Field(gt=0, le=10)]
+    space: Annotated[float, Field(gt=0, le=10)]
+    larger: Annotated[float, Field(gt=0, le=10)]
+    cell: Annotated[float, Field(gt=0, le=10)]
+
+
 class Settings(Section):
     """The section ``reading`` of reader/params.yaml, which tells what each one does, and what was learned.
 
@@ -23,6 +45,7 @@ class Settings(Section):
     tiny: Pixels
     cut: Pixels
     margin: Share
+    edge: Share
     step: Annotated[float, Field(ge=1.05, le=4)]
     least: Annotated[float, Field(ge=1, le=10_000)]
     window: Annotated[int, Field(ge=3, le=999)]
@@ -32,6 +55,7 @@ class Settings(Section):
     candidate: Share
     most: Annotated[int, Field(ge=1, le=100_000)]
     fill: Annotated[float, Field(gt=1, le=32)]
+    considered: Share
     found: Share
     sorted: Share
     alone: Share
@@ -41,7 +65,10 @@ class Settings(Section):
     smallest: Share
     vote: Share
     touching: Share
+    near: Share
     accepted: Share
     surest: Share
     emptier: Share
+    ink: Ink
+    lines: Lines
     calibration: tuple[float, float, float] = (0.0, 1.0, 1.0)

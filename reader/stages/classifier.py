@@ -38,7 +38,9 @@ def main(folder: Path) -> None:
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=section.smoothing)
     batch = partial(_batch, arrays["crops"], arrays["labels"], section)
     state = training.fit(model, loss, batch, section, folder, "classifier", folder / CROPS)
-    training.export(networks.as_probabilities(model), folder / "models" / "classifier.onnx", (None, 32, 32, 3))
+    examples = (batch(step)[0] for step in range(section.examples))
+    file = folder / "models" / "classifier.onnx"
+    training.export(networks.as_probabilities(model), file, (None, 32, 32, 3), examples)
     state.unlink()
 
 

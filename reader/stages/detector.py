@@ -37,7 +37,9 @@ def main(folder: Path) -> None:
     model = networks.detector(section.channels)
     loss = networks.detector_loss(section.boxes, section.labels)
     state = training.fit(model, loss, partial(_batch, pages, section), section, folder, "detector", folder / PAGES)
-    training.export(networks.as_peaks(model), folder / "models" / "detector.onnx", (None, None, None, 2))
+    examples = (_batch(pages, section, step)[0] for step in range(section.examples))
+    file = folder / "models" / "detector.onnx"
+    training.export(networks.as_peaks(model), file, (None, None, None, 2), examples)
     state.unlink()
 
 

@@ -32,8 +32,7 @@ def test_the_detector_takes_images_of_any_size_and_finds_single_peaks(
     np.testing.assert_allclose(peaks[..., 0], np.where(heat == highest, heat, 0), atol=1e-6)
     assert 0 < (peaks[..., 0] > 0).sum() < heat.size / 2
     np.testing.assert_allclose(peaks[..., 1:5], np.maximum(16 * (raw[..., 1:5] + 1), 0.5), rtol=1e-5)
-    np.testing.assert_allclose(peaks[..., 5:].sum(axis=-1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(peaks[..., 5:].argmax(axis=-1), raw[..., 5:].argmax(axis=-1))
+    np.testing.assert_allclose(peaks[..., 5:], raw[..., 5:], rtol=1e-5)
 
 
 def test_before_training_a_centre_is_improbable(detector: keras.Model) -> None:

@@ -9,6 +9,7 @@ PLAIN = Classifier(
     seed=0,
     steps=10,
     batch_size=16,
+    examples=2,
     optimizer={"Adam": {}},
     channels=[4] * 5,
     units=4,

@@ -8,6 +8,7 @@ SECTION = Detector(
     seed=0,
     steps=10,
     batch_size=4,
+    examples=2,
     optimizer={"Adam": {}},
     window=64,
     channels=[4] * 5,

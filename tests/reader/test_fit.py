@@ -20,7 +20,7 @@ from reader.training import Batch
 from tests.repository import ROOT
 
 RATE = {"CosineDecay": {"initial_learning_rate": 0.01, "decay_steps": "90%"}}
-SECTION = Trained(seed=0, steps=19, batch_size=4, optimizer={"AdamW": {"learning_rate": RATE}})
+SECTION = Trained(seed=0, steps=19, batch_size=4, examples=2, optimizer={"AdamW": {"learning_rate": RATE}})
 
 
 def batch(step: int) -> Batch:
@@ -52,6 +52,10 @@ def fit(folder: Path, batches: Callable[[int], Batch] = batch, section: Trained 
     return model, training.fit(model, loss, batches, section, folder, "classifier", Path(__file__))
 
 
+# Two batches that tell the ranges of the exported network's integers.
+EXAMPLES = [batch(0)[0], batch(1)[0]]
+
+
 def values(model: keras.Model) -> NDArray[np.float32]:
     return np.concatenate([weights.ravel() for weights in model.get_weights()])
 
@@ -63,7 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.fl
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(folder))
         model, _ = fit(folder)
-    training.export(networks.as_probabilities(model), folder / "classifier.onnx", (None, 32, 32, 3))
+    training.export(networks.as_probabilities(model), folder / "classifier.onnx", (None, 32, 32, 3), EXAMPLES)
     return folder, values(model)
 
 
@@ -88,7 +92,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
     assert state.parent == folder / ".checkpoints"
     assert ("resuming after" in capsys.readouterr().out) == (last > 0)
     np.testing.assert_array_equal(values(model), whole[1])
-    training.export(networks.as_probabilities(model), folder / "classifier.onnx", (None, 32, 32, 3))
+    training.export(networks.as_probabilities(model), folder / "classifier.onnx", (None, 32, 32, 3), EXAMPLES)
     for name in ("classifier.onnx", "plots/classifier.csv"):
         assert (folder / name).read_bytes() == (whole[0] / name).read_bytes()
 
@@ -143,8 +147,8 @@ def test_an_exported_network_is_the_same_in_every_process_and_gives_the_same_as_
         from reader import networks, training
         make_deterministic(0)
         model = networks.as_peaks(networks.detector([4] * 5))
-        training.export(model, Path(sys.argv[1] + ".onnx"), (None, None, None, 2))
         images = np.random.default_rng(0).normal(size=(2, 48, 80, 2)).astype(np.float32)
+        training.export(model, Path(sys.argv[1] + ".onnx"), (None, None, None, 2), [images])
         np.savez(sys.argv[1] + ".npz", images=images, expected=model(images).numpy())
     """
     for seed in ("1", "2"):
@@ -155,4 +159,7 @@ def test_an_exported_network_is_the_same_in_every_process_and_gives_the_same_as_
     (given,) = session.get_inputs()
     arrays = np.load(tmp_path / "1.npz")
     (output,) = session.run(None, {given.name: arrays["images"]})
-    np.testing.assert_allclose(output, arrays["expected"], atol=1e-4, rtol=1e-3)
+    # Computed with integers of 8 bits.
+    for part in (slice(1, 5), slice(5, None)):
+        one, other = output[..., part], arrays["expected"][..., part]
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.98

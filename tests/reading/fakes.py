@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.reading.finding import STRIDE
-from digits.reading.settings import Settings
+from digits.reading.settings import Ink, Lines, Settings
 
 Floats = NDArray[np.float32]
 Network = Callable[[Floats], Floats]
@@ -21,6 +21,7 @@ SETTINGS = Settings(
     tiny=1,
     cut=1,
     margin=0.15,
+    edge=0.3,
     step=2**0.5,
     least=34,
     window=65,
@@ -30,6 +31,7 @@ SETTINGS = Settings(
     candidate=0.12,
     most=1000,
     fill=22,
+    considered=0.125,
     found=0.5,
     sorted=0.5,
     alone=0.6,
@@ -39,9 +41,12 @@ SETTINGS = Settings(
     smallest=0.4,
     vote=0.5,
     touching=0.3,
+    near=0.04,
     accepted=0.5,
     surest=0,
     emptier=0,
+    ink=Ink(sizes=(40, 112), around=0.12, even=2, level=0.003, blur=0.012, darkest=0.03, smallest=0.004),
+    lines=Lines(steepest=40, apart=0.7, space=0.7, larger=2, cell=1.2),
 )
 
 
@@ -66,7 +71,7 @@ def detector(frames: Floats) -> Floats:
                 row, column = int((top + height / 2) // STRIDE), int((left + width / 2) // STRIDE)
                 y, x = (row + 0.5) * STRIDE, (column + 0.5) * STRIDE
                 sides = [x - left, y - top, left + width - x, top + height - y]
-                cells[number, row, column] = [0.9, *sides, *labelled(width, height)]
+                cells[number, row, column] = [0.9, *sides, *np.log(labelled(width, height))]
     return cells
 
 

@@ -126,7 +126,7 @@ def test_a_candidate_has_what_the_detector_says_and_its_crop() -> None:
     found = found_in(grey)
     assert [each.dtype for each in found] == [np.float32] * 4
     np.testing.assert_allclose(found.found, [0.9])
-    np.testing.assert_allclose(found.labels, [fakes.labelled(24, 24)])
+    np.testing.assert_allclose(found.labels, [fakes.labelled(24, 24)], rtol=1e-5)
     np.testing.assert_array_equal(found.crops, crop(grey, found.boxes, FILL))
 
 

@@ -5,11 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from digits.reading.ink import strokes
+from digits.reading import ink
 from tests.reading.drawing import SHAPES, Grey, alike, draw, glyph
+from tests.reading.fakes import SETTINGS
 
 Box = NDArray[np.float32]
 PLACE, LENGTH = st.floats(-300, 400), st.floats(0, 400)
+
+
+def strokes(grey: Grey, place: Box) -> Grey:
+    return ink.strokes(grey, place, SETTINGS.ink)
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Box:

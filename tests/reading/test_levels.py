@@ -152,7 +152,7 @@ def test_tiny_images_are_enlarged_more(side: int, expected: list[int]) -> None:
 def test_a_digit_cut_out_tightly_gets_a_margin_of_paper(paper: int, ink: int) -> None:
     tight = np.full((16, 10), paper, np.uint8)
     tight[:, 4:6] = ink
-    wide, margin = widened(tight, cut=16, margin=0.15)
+    wide, margin = widened(tight, cut=16, margin=0.15, edge=0.3)
     assert margin == 2
     assert wide.shape == (20, 14)
     np.testing.assert_array_equal(wide[2:-2, 2:-2], tight)
@@ -162,6 +162,6 @@ def test_a_digit_cut_out_tightly_gets_a_margin_of_paper(paper: int, ink: int) ->
 def test_others_get_no_margin() -> None:
     whole = np.pad(np.zeros((12, 2), np.uint8), 4, constant_values=255)
     for grey in (whole, random_grey((41, 20))):
-        same, margin = widened(grey, cut=40, margin=0.15)
+        same, margin = widened(grey, cut=40, margin=0.15, edge=0.3)
         assert margin == 0
         assert same is grey

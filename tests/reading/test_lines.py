@@ -7,10 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from digits.reading.lines import arrange
+from digits.reading import lines
+from tests.reading.fakes import SETTINGS
 
 Boxes = NDArray[np.float32]
 Page = list[list[list[int]]]
+
+
+def arrange(boxes: Boxes) -> Page:
+    return lines.arrange(boxes, SETTINGS.lines)
 
 
 def write(

@@ -111,10 +111,10 @@ def test_a_part_of_a_digit_has_no_vote() -> None:
 def test_what_is_probably_no_digit_is_left_out() -> None:
     none = [0.05, 0.9, 0.999]
     boxes = [BOX, (110.0, 20.0, 150.0, 70.0), (210.0, 20.0, 250.0, 70.0)]
-    merged = merge(some(*boxes), classified(none, 3), changed(accepted=0.5))
-    # The second one's score is a little more than a quarter of what is accepted, and it is to be seen as rejected.
+    merged = merge(some(*boxes), classified(none, 3), changed(considered=0.125))
+    # The second one is to be seen as rejected.
     np.testing.assert_array_equal(merged.boxes[:, 0], [10, 110])
-    assert len(merge(some(*boxes), classified(none, 3), changed(accepted=0.1)).boxes) == 3
+    assert len(merge(some(*boxes), classified(none, 3), changed(considered=0.01)).boxes) == 3
     assert len(merge(some(*boxes), classified(0.999, 3), SETTINGS).boxes) == 0
 
 
@@ -215,7 +215,7 @@ def test_the_size_is_the_longer_side() -> None:
 
 
 def touch(*boxes: Box) -> list[bool]:
-    return [bool(each) for each in touching(np.array(boxes, np.float32).reshape(-1, 4))]
+    return [bool(each) for each in touching(np.array(boxes, np.float32).reshape(-1, 4), SETTINGS.near)]
 
 
 def test_digits_touch_if_there_is_hardly_a_gap() -> None:
@@ -234,7 +234,7 @@ def test_digits_touch_if_there_is_hardly_a_gap() -> None:
 @hypothesis.settings(max_examples=30)
 def test_digits_that_overlap_touch(seed: int) -> None:
     boxes = random_candidates(seed)[0].boxes
-    assert touching(boxes).shape == (len(boxes),)
+    assert touching(boxes, SETTINGS.near).shape == (len(boxes),)
     overlapping = [
         any(
             (np.maximum(one, other)[:2] < np.minimum(one, other)[2:]).all()
@@ -243,5 +243,5 @@ def test_digits_that_overlap_touch(seed: int) -> None:
         )
         for number, one in enumerate(boxes)
     ]
-    assert touching(boxes)[overlapping].all()
-    np.testing.assert_array_equal(touching(boxes[::-1]), touching(boxes)[::-1])
+    assert touching(boxes, SETTINGS.near)[overlapping].all()
+    np.testing.assert_array_equal(touching(boxes[::-1], SETTINGS.near), touching(boxes, SETTINGS.near)[::-1])

@@ -1,3 +1,5 @@
+import base64
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -53,3 +55,16 @@ def test_no_digit_is_lost_and_the_highest_threshold_counts(reading: Reading, thr
     assert sorted(before) == sorted(after)
     places = [before.index(id(each)) for each in at_once.digits]
     assert all(first < second for first, second in pairwise(places))
+
+
+def test_a_reading_becomes_plain_values_for_json() -> None:
+    image = np.arange(784, dtype=np.uint8).reshape(28, 28)
+    probabilities = np.full(10, 0.1, np.float32)
+    seven = Digit(7, 0.98765, probabilities, (1, 2, 3, 4), image)
+    plain = {"digit": 7, "probability": 0.9877, "box": [1, 2, 3, 4]}
+    reading = Reading([[[seven, seven], [seven]], [[seven]]], [seven])
+    told = {"text": "77 7\n7", "lines": [[[plain, plain], [plain]], [[plain]]], "rejected": [plain]}
+    assert json.loads(json.dumps(reading.as_dict())) == told
+    (detailed,) = reading.as_dict(details=True)["rejected"]
+    assert detailed["probabilities"] == [0.1] * 10
+    assert base64.b64decode(detailed["image"]) == image.tobytes()
