@@ -1,11 +1,11 @@
-"""The command line: python -m digits read IMAGE..., draw, export MODEL, summary MODEL, weights MODEL."""
+"""The command line: python -m digits read IMAGE..., serve, export MODEL, summary MODEL, weights MODEL."""
 
 import argparse
 import glob
 import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from digits.core.errors import InputError, run_main
 from digits.reading.decoding import EXTENSIONS, decode, printable
-from digits.reading.reading import Digit
 from digits.reading.recognizer import NETWORK, Recognizer
 
 # More than this many bytes from standard input are no image that would be read.
@@ -56,8 +55,8 @@ def main() -> None:
         "--show", metavar="PNG", type=Path, help="draw what was read, and dashed what was rejected; for a single image"
     )
     command.set_defaults(function=read)
-    description = "open a page on which to draw digits or upload an image"
-    command = commands.add_parser("draw", help=description, description=description)
+    description = "open a page on which to draw digits or to read a photo, with an HTTP API"
+    command = commands.add_parser("serve", aliases=["draw"], help=description, description=description)
     add_model(command)
     command.add_argument(
         "--host",
@@ -65,7 +64,19 @@ def main() -> None:
         help="default: 127.0.0.1, this machine only; 0.0.0.0: other machines too",
     )
     command.add_argument("--port", type=int, default=7860, help="default: 7860")
-    command.set_defaults(function=draw)
+    command.add_argument(
+        "--allow-origin",
+        dest="origins",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="let pages of another site, such as https://example.org, read images here; may be given several times",
+    )
+    command.add_argument(
+        "--max-mb", dest="megabytes", metavar="MB", type=float, default=20, help="largest request; default: 20"
+    )
+    command.add_argument("--no-browser", dest="browser", action="store_false", help="do not open a browser")
+    command.set_defaults(function=serve)
     description = "convert the model for another runtime, and check the result there"
     command = commands.add_parser("export", help=description, description=description)
     command.add_argument("model", metavar="MODEL", type=Path, help="a .keras file, such as models/model.keras")
@@ -109,8 +120,7 @@ def read(images: Sequence[str], model: Path, min_probability: float, as_json: bo
             continue
         reading = reading.at_least(min_probability)
         if as_json:
-            lines = [[_listed(word) for word in line] for line in reading.lines]
-            print(_json(name, {"text": reading.text, "lines": lines, "rejected": _listed(reading.rejected)}))
+            print(_json(name, reading.as_dict()))
         elif reading.digits:
             least = min(each.probability for each in reading.digits)
             print(f"{printable(name)}: {reading.text.replace(chr(10), ' / ')} ({least:.3f})")
@@ -184,10 +194,6 @@ def _read_stdin() -> bytes:
     return content
 
 
-def _listed(digits: Iterable[Digit]) -> list[dict[str, object]]:
-    return [{"digit": each.digit, "probability": round(each.probability, 4), "box": list(each.box)} for each in digits]
-
-
 def _json(name: str, content: dict[str, object]) -> str:
     return json.dumps({"picture": name, **content})
 
@@ -201,11 +207,12 @@ def _probability(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text}: should be a number from 0 to 1")
 
 
-def draw(model: Path, host: str, port: int) -> None:
-    """Serve the page until interrupted."""
-    from digits.web import page
+def serve(model: Path, host: str, port: int, origins: Sequence[str], megabytes: float, browser: bool) -> None:
+    """Serve the page and the API until interrupted."""
+    from digits.web import app, server
 
-    page.serve(Recognizer.load(model), host, port)
+    with server.listen(host, port) as opened:
+        server.run(app.create(Recognizer.load(model), host, origins, int(megabytes * 1e6)), opened, browser)
 
 
 def export(model: Path, form: str, out: Path | None) -> None:

@@ -1,1 +1,1 @@
-"""A page in the browser to draw digits on."""
+"""The page on which to draw or photograph digits, and the HTTP API that it uses."""

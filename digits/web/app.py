@@ -1,0 +1,84 @@
+"""The HTTP API, whose POST /read answers what is read in an image, and the page that uses it."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.formparsers import MultiPartParser
+from starlette.requests import ClientDisconnect
+from starlette.staticfiles import StaticFiles
+
+from digits.core.errors import InputError
+from digits.reading.decoding import TooLargeError, UnsupportedError, printable
+from digits.reading.recognizer import Recognizer
+from digits.web.queue import Queue
+from digits.web.wall import Wall, read_body, refusal
+
+# Seconds from the start of a request to its answer, and the files that it may have.
+SECONDS, FILES = 20, 100
+# Nothing that is sent is written to the disk.
+MultiPartParser.spool_max_size = 2**63
+
+
+def create(recognizer: Recognizer, host: str, origins: Sequence[str], most: int) -> FastAPI:
+    """Return the application, reached as ``host``, by its own page and ``origins``, with bodies of ``most`` bytes."""
+    # What would show an OpenAPI schema comes from another site.
+    app = FastAPI(openapi_url=None)
+    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["POST"])
+    app.add_middleware(Wall, host=host, origins=origins)
+    for kind, status in ((UnsupportedError, 415), (TooLargeError, 413), (InputError, 422)):
+        app.add_exception_handler(kind, lambda _, error, status=status: refusal(status, str(error)))
+    app.add_exception_handler(AnyHTTPException, lambda _, error: refusal(error.status_code, error.detail))
+    queue = Queue(recognizer)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.post("/read")
+    async def read(request: Request, details: bool = False) -> Any:
+        # A slow body is the client's fault, a slow answer is not.
+        status = 408
+        try:
+            async with asyncio.timeout(SECONDS):
+                body = await read_body(request, most)
+                status = 503
+                images = await _images(request, body)
+                several = len(images) > 1
+                readings = await asyncio.gather(*(queue.read(each) for _, each in images), return_exceptions=several)
+        except TimeoutError:
+            return refusal(status, f"not done in {SECONDS} seconds; try again")
+        except ClientDisconnect:
+            return refusal(400, "not all of it came")
+        answers = [_answer(name, each, details) for (name, _), each in zip(images, readings, strict=True)]
+        return answers if several else {key: value for key, value in answers[0].items() if key != "picture"}
+
+    app.mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True))
+    return app
+
+
+def _answer(name: str, reading: Any, details: bool) -> dict[str, Any]:
+    if isinstance(reading, InputError):
+        return {"picture": name, "error": str(reading).replace("the image", printable(name), 1)}
+    if isinstance(reading, BaseException):
+        raise reading
+    return {"picture": name, **reading.as_dict(details=details)}
+
+
+async def _images(request: Request, body: bytes) -> list[tuple[str, bytes]]:
+    """Return the name and the bytes of each image: the body itself, or the files of a form."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return [("", body)]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    form = await Request(request.scope, receive).form(max_files=FILES, max_fields=FILES)
+    files = [each for _, each in form.multi_items() if not isinstance(each, str)]
+    if not files:
+        raise HTTPException(422, "a form without an image")
+    return [(each.filename or "", await each.read()) for each in files]
