@@ -8,7 +8,7 @@ from pathlib import Path
 from digits.core.errors import InputError
 from digits.core.job import run_stage
 from digits.core.params import Params
-from digits.data import datasets
+from digits.data import datasets, mirrors
 
 WARNING = """
 ################################################################################
@@ -26,10 +26,10 @@ WARNING = """
 
 def main(params: Params, folder: Path) -> None:
     section, raw = params.download, folder / "data" / "raw"
-    mirrors = [*filter(None, [os.environ.get("MNIST_MIRROR")]), *section.mirrors.get(section.dataset, [])]
+    sources = [*filter(None, [os.environ.get("MNIST_MIRROR")]), *section.mirrors.get(section.dataset, [])]
     try:
-        datasets.download(section.dataset, mirrors, raw / section.dataset)
-    except datasets.UnavailableError as error:
+        mirrors.download(section.dataset, sources, raw / section.dataset)
+    except mirrors.UnavailableError as error:
         if section.offline == "fail":
             raise
         if section.dataset != "mnist":

@@ -1,16 +1,11 @@
-"""Datasets in MNIST's format: downloading and reading their files.
+"""Datasets in MNIST's format: reading their files.
 
 All of them have MNIST's official split: 60,000 training and 10,000 test images.
 """
 
 import gzip
 import math
-import shutil
-import sys
-import threading
-import time
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,90 +44,12 @@ SHA256 = {
         TEST_LABELS: "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
     },
 }
-
-# How long to wait for an answer from all mirrors together: on a network that drops packets, resolving a name and trying
-# each of its addresses could otherwise take minutes.
-ANSWER_SECONDS = 8.0
-# The longest pause within a download.
-SILENCE_SECONDS = 5.0
-
-
-class UnavailableError(InputError):
-    """No mirror served the dataset."""
-
-
-def download(name: str, mirrors: Sequence[str], folder: Path) -> None:
-    """Fetch the files of dataset ``name`` into ``folder`` from the first of ``mirrors`` that serves the right bytes.
-
-    A mirror is a URL or a folder. One that does not answer or serves other bytes is named on stderr and skipped.
-    Raises UnavailableError if none is left.
-    """
-    import pooch
-
-    fetch = pooch.HTTPDownloader(progressbar=True, timeout=SILENCE_SECONDS)
-    silent = _unreachable([mirror for mirror in mirrors if _is_url(mirror)])
-    reasons = []
-    for mirror in mirrors:
-        reason = silent.get(mirror, "")
-        if not reason:
-            source = pooch.create(folder, mirror.rstrip("/") + "/", registry=SHA256[name], retry_if_failed=1)
-            try:
-                for file in SHA256[name]:
-                    source.fetch(file, downloader=fetch if _is_url(mirror) else _copy)
-                return
-            except (OSError, ValueError) as error:
-                reason = _reason(error)
-        reasons.append(f"{mirror}: {reason}")
-        print(f"warning: skipping the mirror {reasons[-1]}", file=sys.stderr)
-    raise UnavailableError(f"no mirror serves {name}: {'; '.join(reasons) or 'params.yaml lists none'}")
-
-
-def _is_url(mirror: str) -> bool:
-    return "://" in mirror
-
-
-def _copy(source: str, target: str | Path, pooch: object) -> None:
-    shutil.copyfile(source, target)
-
-
-def _unreachable(urls: Sequence[str]) -> dict[str, str]:
-    """Return the ``urls`` that send no HTTP response, and why. Threads, which may outlive it, ask all at once."""
-    import requests
-
-    silent = dict.fromkeys(urls, f"no answer within {ANSWER_SECONDS:.0f} s")
-
-    def ask(url: str) -> None:
-        try:
-            requests.get(url, stream=True, timeout=ANSWER_SECONDS).close()
-        except requests.Timeout:
-            return
-        except Exception as error:  # An invalid URL raises other errors than an unreachable host.
-            silent[url] = f"unreachable ({type(error).__name__})"
-            return
-        del silent[url]
-
-    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
-    deadline = time.monotonic() + ANSWER_SECONDS
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return silent.copy()
-
-
-def _reason(error: Exception) -> str:
-    import requests
-
-    match error:
-        case requests.HTTPError():
-            return f"HTTP status {error.response.status_code}"
-        case requests.Timeout():
-            return f"no data for {SILENCE_SECONDS:.0f} s"
-        case requests.RequestException():
-            return f"connection lost ({type(error).__name__})"
-        case OSError():
-            return f"{error.strerror}: {error.filename}"
-    return "wrong content: its SHA-256 is not the published one"
+# The sizes of these files, of which no more is taken from a mirror.
+BYTES = {
+    "mnist": {TRAIN_IMAGES: 9_912_422, TRAIN_LABELS: 28_881, TEST_IMAGES: 1_648_877, TEST_LABELS: 4_542},
+    "fashion-mnist": {TRAIN_IMAGES: 26_421_880, TRAIN_LABELS: 29_515, TEST_IMAGES: 4_422_102, TEST_LABELS: 5_148},
+    "kmnist": {TRAIN_IMAGES: 18_165_135, TRAIN_LABELS: 29_497, TEST_IMAGES: 3_041_136, TEST_LABELS: 5_120},
+}
 
 
 def write_sample(folder: Path) -> None:

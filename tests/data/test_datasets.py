@@ -1,10 +1,4 @@
 import gzip
-import hashlib
-import socket
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -25,126 +19,12 @@ FILES = {
 
 
 @pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files of a small dataset called mnist."""
+def mirror(tmp_path: Path) -> Path:
+    """A folder with the files of a small dataset."""
     folder = tmp_path / "mirror"
     for file, array in FILES.items():
         datasets.write_idx(folder / file, array)
-    sums = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in FILES}
-    monkeypatch.setitem(datasets.SHA256, "mnist", sums)
     return folder
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class ErrorPage(BaseHTTPRequestHandler):
-    """Answers every request with a login page, as a captive portal does."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"<html>Please log in</html>")
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Truncating(Quiet):
-    """Announces a whole file and closes the connection after its first bytes."""
-
-    def copyfile(self, source, outputfile) -> None:  # type: ignore[no-untyped-def]
-        outputfile.write(source.read(100))
-
-
-@pytest.fixture
-def serve() -> Iterator[object]:
-    servers = []
-
-    def start(handler: object) -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)  # type: ignore[arg-type]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def assert_downloaded(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
-    for file, array in FILES.items():
-        np.testing.assert_array_equal(datasets.read_idx(folder / file, array.ndim), array)
-
-
-def test_a_folder_is_a_mirror(tmp_path: Path, mirror: Path) -> None:
-    datasets.download("mnist", [str(mirror)], tmp_path / "raw")
-    assert_downloaded(tmp_path / "raw")
-
-
-def test_a_url_is_a_mirror(tmp_path: Path, mirror: Path, serve) -> None:  # type: ignore[no-untyped-def]
-    datasets.download("mnist", [serve(partial(Quiet, directory=mirror))], tmp_path / "raw")
-    assert_downloaded(tmp_path / "raw")
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("error page", "wrong content"),
-        ("truncating", "connection lost"),
-        ("empty site", "HTTP status 404"),
-        ("other bytes", "wrong content"),
-        ("no folder", "No such file or directory"),
-        ("refusing", "unreachable"),
-        ("silent", "no answer"),
-    ],
-)
-def test_a_bad_mirror_is_reported_and_skipped(  # type: ignore[no-untyped-def]
-    tmp_path: Path, mirror: Path, serve, kind: str, reason: str,
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    monkeypatch.setattr(datasets, "ANSWER_SECONDS", 2.0)
-    other = tmp_path / "other"
-    other.mkdir()
-    server = socket.create_server(("127.0.0.1", 0), backlog=1)
-    match kind:
-        case "error page":
-            bad = serve(ErrorPage)
-        case "truncating":
-            bad = serve(partial(Truncating, directory=mirror))
-        case "empty site":
-            bad = serve(partial(Quiet, directory=other))
-        case "other bytes":
-            for file in FILES:
-                (other / file).write_bytes(b"other")
-            bad = str(other)
-        case "no folder":
-            bad = str(tmp_path / "nowhere")
-        case "refusing":
-            port = server.getsockname()[1]
-            server.close()
-            bad = f"http://127.0.0.1:{port}/"
-        case "silent":
-            # It accepts the connection but never answers.
-            bad = f"http://127.0.0.1:{server.getsockname()[1]}/"
-    datasets.download("mnist", [bad, str(mirror)], tmp_path / "raw")
-    server.close()
-    assert_downloaded(tmp_path / "raw")
-    warning = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("warning"))
-    assert bad in warning
-    assert reason in warning
-
-
-def test_if_every_mirror_fails_all_are_reported_and_no_file_is_left(tmp_path: Path, mirror: Path) -> None:
-    for file in FILES:
-        (mirror / file).write_bytes(b"other")
-    with pytest.raises(datasets.UnavailableError, match=r"no mirror serves mnist: .*wrong content.*; .*nowhere: "):
-        datasets.download("mnist", [str(mirror), str(tmp_path / "nowhere")], tmp_path / "raw")
-    assert not list((tmp_path / "raw").glob("*"))
 
 
 def test_the_sample_is_5000_different_digits_in_mnists_proportions(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Attacks on the real thing: hostile servers, damaged files, killed processes."""
