@@ -62,7 +62,6 @@ def _draw(browser: Any, number: int) -> float:
     from selenium.webdriver.support.wait import WebDriverWait
 
     if number % 5 == 0:
-        browser.find_element("css selector", "body").click()
         browser.execute_script("document.getElementById('clear').click()")
     sides = "const r = document.getElementById('canvas').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]"
     left, top, width, height = browser.execute_script(sides)

@@ -6,6 +6,7 @@ Prints images per second, requests that were not answered with 200, and the memo
 """
 
 import argparse
+import contextlib
 import http.client
 import itertools
 import json
@@ -34,7 +35,7 @@ def main() -> None:
     recognizer = Recognizer.load()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-m", "digits", "serve", "--port", str(port)]) as server:
+    with subprocess.Popen([sys.executable, "-m", "digits", "serve", "--port", str(port), "--no-browser"]) as server:
         try:
             _wait(port)
             process = psutil.Process(server.pid)
@@ -54,11 +55,12 @@ def main() -> None:
 
 def _wait(port: int) -> None:
     for _ in range(1000):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", "/healthz")
+            connection.getresponse()
             return
-        except OSError:
-            time.sleep(0.02)
+        time.sleep(0.02)
 
 
 def _ask(port: int, images: list[bytes], clients: int, seconds: float) -> tuple[float, int]:

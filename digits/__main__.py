@@ -4,6 +4,8 @@ import argparse
 import glob
 import io
 import json
+import re
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,12 +70,13 @@ def main() -> None:
         "--allow-origin",
         dest="origins",
         metavar="ORIGIN",
+        type=_origin,
         action="append",
         default=[],
         help="let pages of another site, such as https://example.org, read images here; may be given several times",
     )
     command.add_argument(
-        "--max-mb", dest="megabytes", metavar="MB", type=float, default=20, help="largest request; default: 20"
+        "--max-mb", dest="megabytes", metavar="MB", type=_megabytes, default=20, help="largest request; default: 20"
     )
     command.add_argument("--no-browser", dest="browser", action="store_false", help="do not open a browser")
     command.set_defaults(function=serve)
@@ -207,12 +210,29 @@ def _probability(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text}: should be a number from 0 to 1")
 
 
+def _origin(text: str) -> str:
+    if re.fullmatch(r"https?://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", text):
+        return text
+    raise argparse.ArgumentTypeError(f"{text}: should be as https://example.org")
+
+
+def _megabytes(text: str) -> float:
+    try:
+        if 0 < (size := float(text)) <= 1000:
+            return size
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text}: should be a number from 0 to 1000")
+
+
 def serve(model: Path, host: str, port: int, origins: Sequence[str], megabytes: float, browser: bool) -> None:
     """Serve the page and the API until interrupted."""
     from digits.web import app, server
 
     with server.listen(host, port) as opened:
-        server.run(app.create(Recognizer.load(model), host, origins, int(megabytes * 1e6)), opened, browser)
+        address, machine = opened.getsockname()[0], socket.gethostname().lower()
+        hosts = [host.lower(), f"[{address}]" if ":" in address else address, machine, f"{machine}.local"]
+        server.run(app.create(Recognizer.load(model), hosts, origins, int(megabytes * 1e6)), opened, browser)
 
 
 def export(model: Path, form: str, out: Path | None) -> None:

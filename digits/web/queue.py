@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from digits.core.errors import InputError
@@ -29,15 +30,23 @@ class Queue:
     def _read_waiting(self) -> None:
         # Called once for each image; the first call may leave nothing for the others.
         taken = [self.waiting.popleft() for _ in range(min(TOGETHER, len(self.waiting)))]
-        # Nobody waits any longer for those that were cancelled.
-        wanted = [(image, future) for image, future in taken if future.set_running_or_notify_cancel()]
+        started = deque[Future[Reading]]()
+
+        def images() -> Iterator[bytes]:
+            for image, future in taken:
+                # Nobody waits any longer for those that were cancelled.
+                if future.set_running_or_notify_cancel():
+                    started.append(future)
+                    yield image
+
         try:
-            readings = self.recognizer.read_all(image for image, _ in wanted)
-            for (_, future), reading in zip(wanted, readings, strict=True):
+            for reading in self.recognizer.read_all(images()):
+                future = started.popleft()
                 if isinstance(reading, InputError):
                     future.set_exception(reading)
                 else:
                     future.set_result(reading)
         except Exception as error:  # A mistake in the reader, for which nobody must wait.
-            for future in (future for _, future in wanted if not future.done()):
-                future.set_exception(error)
+            for _, future in taken:
+                if not future.done():
+                    future.set_exception(error)

@@ -10,17 +10,13 @@ from fastapi import FastAPI
 
 from digits.core.errors import InputError
 
-# Connections beyond these are answered by 503: each may hold a request in memory.
-MOST = 128
-
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens at ``host``, a name or an address of this machine. Raises InputError if none can."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=MOST)
+        return socket.create_server((host, port), family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
-        # Python adds the address to the reason.
         reason = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
         raise InputError(f"{host}:{port}: cannot listen ({reason}); choose another --port or --host") from None
 
@@ -34,5 +30,5 @@ def run(app: FastAPI, opened: socket.socket, browser: bool) -> None:
     # Where nobody looks at what is printed, nobody looks at a browser.
     if browser and sys.stdout.isatty():
         Thread(target=webbrowser.open, args=[address], daemon=True).start()
-    config = uvicorn.Config(app, log_level="warning", limit_concurrency=MOST, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[opened])

@@ -1,10 +1,8 @@
 """What the server refuses: requests of other sites, and more than it can hold."""
 
-import ipaddress
-import socket
+import re
 import time
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 from fastapi.responses import JSONResponse
@@ -19,7 +17,11 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 # A body that is too large is thrown away for so many seconds, because most clients hear no answer before its end.
-DRAINED = 5
+DRAINED = 15
+# Requests at a time, each of which may hold a body in memory.
+MOST = 128
+# A name, or an address, and a port.
+HOST = re.compile(r"(?P<name>(?P<address>[0-9.]+|\[[0-9a-f:.]+\])|[^:/?#@\[\]\s]+)(:\d+)?")
 
 
 def refusal(status: int, reason: str) -> JSONResponse:
@@ -28,14 +30,14 @@ def refusal(status: int, reason: str) -> JSONResponse:
 
 
 class Wall:
-    """Middleware that lets through requests to ``host``, from its own pages or those of ``origins``."""
+    """Middleware that lets through requests to one of ``hosts``, from the server's own page or one of ``origins``."""
 
-    def __init__(self, app: ASGIApp, host: str, origins: Sequence[str]) -> None:
-        self.app, self.origins = app, origins
-        # Whoever opens the server to other machines reaches it by any of its addresses, or its name.
-        self.public = host in ("0.0.0.0", "::")
-        machine = socket.gethostname().lower()
-        self.names = {"localhost", "127.0.0.1", "::1", host, machine, f"{machine}.local", *map(_name, origins)}
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], origins: Sequence[str]) -> None:
+        self.app, self.origins, self.requests = app, {*map(str.lower, origins)}, 0
+        # Whoever opens the server to other machines reaches it by any of its addresses.
+        self.public = not {"0.0.0.0", "[::]"}.isdisjoint(hosts)
+        names = (HOST.fullmatch(each.partition("//")[2]) for each in self.origins)
+        self.names = {"localhost", "127.0.0.1", "[::1]", *hosts, *(each["name"] for each in names if each)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,28 +49,26 @@ class Wall:
             await send(message)
 
         headers, app = Headers(scope=scope), self.app
-        if not self._is_own(headers.get("host", "")):
-            app = refusal(421, "this server has another name; allow this one with --allow-origin")
-        elif headers.get("origin") not in (None, f"http://{headers['host']}", *self.origins):
-            app = refusal(403, "the request of another site; allow it with --allow-origin")
-        return await app(scope, receive, send_safely)
-
-    def _is_own(self, host: str) -> bool:
+        host = headers.get("host", "").lower()
+        own = HOST.fullmatch(host)
+        if self.requests >= MOST:
+            app = refusal(503, "too many requests; try again later")
+        elif not own or not (own["name"] in self.names or (self.public and own["address"])):
+            app = refusal(421, "this server has another name; start it with --host or --allow-origin")
+        elif not {*map(str.lower, headers.getlist("origin"))} <= {f"http://{host}", *self.origins}:
+            app = refusal(403, "a request from another site; allow it with --allow-origin")
+        self.requests += 1
         try:
-            return _name(f"//{host}") in self.names or (self.public and bool(ipaddress.ip_address(_name(f"//{host}"))))
-        except ValueError:
-            return False
+            return await app(scope, receive, send_safely)
+        finally:
+            self.requests -= 1
 
 
-def _name(url: str) -> str:
-    return urlsplit(url).hostname or ""
-
-
-async def read_body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int) -> bytearray:
     """Return the body. Raises HTTPException if it has more than ``most`` bytes."""
-    length = request.headers.get("content-length", "0")
+    length, body, since = request.headers.get("content-length", "0"), bytearray(), time.monotonic()
     # A client that waits for leave to send gets none.
-    refused, body, since = "expect" in request.headers and int(length) > most, bytearray(), time.monotonic()
+    refused = "expect" in request.headers and int(length) > most
     if not refused:
         async for chunk in request.stream():
             refused = refused or len(body) + len(chunk) > most
@@ -77,5 +77,5 @@ async def read_body(request: Request, most: int) -> bytes:
             elif time.monotonic() > since + DRAINED:
                 break
     if refused:
-        raise HTTPException(413, f"more than {most / 1_000_000:g} MB")
-    return bytes(body)
+        raise HTTPException(413, f"the request has more than {most / 1_000_000:g} MB")
+    return body

@@ -37,8 +37,10 @@ def serving(created: FastAPI) -> Iterator[int]:
             thread.join()
 
 
-def create(recognizer: Recognizer = RECOGNIZER, host: str = "127.0.0.1", origins: tuple[str, ...] = ()) -> FastAPI:
-    return app.create(recognizer, host, origins, 1_000_000)
+def create(
+    recognizer: Recognizer = RECOGNIZER, hosts: tuple[str, ...] = ("127.0.0.1",), origins: tuple[str, ...] = ()
+) -> FastAPI:
+    return app.create(recognizer, hosts, origins, 1_000_000)
 
 
 def ask(

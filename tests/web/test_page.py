@@ -114,6 +114,73 @@ def test_a_tap_on_a_digit_shows_its_probabilities_and_what_the_network_saw(page:
     assert page.execute_script(f"return {TEXT}") == "72"
 
 
+def dispatch(page: Any, *events: tuple[str, int, float, float]) -> None:
+    """Send pointer events: their name, the pointer's number, and a place on the canvas."""
+    page.execute_script(
+        """const canvas = document.getElementById('canvas'), { x, y, width, height } = canvas.getBoundingClientRect();
+        canvas.setPointerCapture = () => {};
+        for (const [name, pointerId, across, down] of arguments[0]) {
+            const place = { clientX: x + across * width, clientY: y + down * height };
+            canvas.dispatchEvent(new PointerEvent(name, { pointerId, pointerType: 'touch', isPrimary: pointerId === 1,
+                bubbles: true, cancelable: true, button: name === 'pointermove' ? -1 : 0, ...place }));
+        }""",
+        [list(each) for each in events],
+    )
+
+
+def test_a_second_finger_neither_draws_nor_ends_the_stroke(page: Any) -> None:
+    first, *others = SEVEN
+    dispatch(page, ("pointerdown", 1, *first), ("pointerdown", 2, 0.8, 0.8))
+    for point in others:
+        dispatch(page, ("pointermove", 2, 0.9, 0.9), ("pointermove", 1, *point), ("pointerup", 2, 0.9, 0.9))
+    dispatch(page, ("pointerup", 1, *others[-1]))
+    assert wait_for(page, f"{TEXT} === '7'")
+
+
+def test_what_was_cleared_while_it_is_read_is_not_shown(page: Any) -> None:
+    slow = "HTMLCanvasElement.prototype.toBlob = function (done) { setTimeout(() => slow.call(this, done), 300); }"
+    page.execute_script(f"const slow = HTMLCanvasElement.prototype.toBlob; {slow}")
+    write(page, SEVEN)
+    press(page, "#clear")
+    write(page, TWO)
+    assert wait_for(page, f"{TEXT} === '2'")
+    assert page.execute_script("return document.querySelectorAll('#text button').length") == 1
+
+
+def test_a_stroke_that_is_undone_before_its_end_is_gone(page: Any) -> None:
+    dispatch(page, ("pointerdown", 1, 0.2, 0.2), ("pointermove", 1, 0.4, 0.4))
+    page.execute_script("document.getElementById('undo').click()")
+    dispatch(page, ("pointermove", 1, 0.6, 0.6), ("pointerup", 1, 0.6, 0.6))
+    assert page.execute_script("return document.getElementById('undo').disabled")
+    write(page, SEVEN)
+    assert wait_for(page, f"{TEXT} === '7'")
+
+
+def test_a_drawing_stays_whole_when_the_screen_is_turned(page: Any) -> None:
+    write(page, SEVEN, TWO)
+    assert wait_for(page, f"{TEXT} === '72'")
+    metrics = {"width": 844, "height": 390, "deviceScaleFactor": 2, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    assert wait_for(page, "canvas.clientWidth > 400 && canvas.clientHeight < 300")
+    # Ink at the lower edge of the canvas would be cut off.
+    edge = "paper.getImageData(0, canvas.height - 4, canvas.width, 4).data.some((level) => level > 0)"
+    assert not page.execute_script(f"return {edge}")
+    press(page, "#undo")
+    assert wait_for(page, f"{TEXT} === '7'")
+
+
+def test_a_tap_on_a_photo_keeps_it(page: Any, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "photo.png"), draw("5047"))
+    choose(page, tmp_path / "photo.png")
+    assert wait_for(page, f"{TEXT} === '5047'")
+    write(page, [(0.02, 0.02)])
+    assert page.execute_script(f"return {TEXT}") == "5047"
+    # A format that the browser does not show is read without boxes.
+    cv2.imwrite(str(tmp_path / "scan.tif"), draw("71"))
+    choose(page, tmp_path / "scan.tif")
+    assert wait_for(page, f"{TEXT} === '71'")
+
+
 def test_photos_are_read_and_other_files_explained(page: Any, tmp_path: Path) -> None:
     photo, blank, damaged = tmp_path / "photo.png", tmp_path / "blank.png", tmp_path / "damaged.png"
     cv2.imwrite(str(photo), draw("5047"))
@@ -126,7 +193,7 @@ def test_photos_are_read_and_other_files_explained(page: Any, tmp_path: Path) ->
     assert wait_for(page, f"{STATUS} === 'Nothing to read.'")
     assert page.execute_script(f"return {TEXT}") == ""
     choose(page, damaged)
-    assert wait_for(page, f"{STATUS}.startsWith('the image: damaged image')")
+    assert wait_for(page, f"{STATUS}.startsWith('Damaged image')")
     # The next one is read, and drawing begins anew.
     choose(page, photo)
     assert wait_for(page, f"{TEXT} === '5047'")

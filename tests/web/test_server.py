@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from digits import __main__ as command_line
 from digits.core.errors import InputError
 from digits.web import server
 from tests.repository import ROOT
@@ -53,3 +54,17 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path, name: str) -
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--allow-origin", "example.org"), ("--allow-origin", "http://["), ("--allow-origin", "https://example.org/")]
+    + [("--max-mb", each) for each in ("nan", "inf", "-1", "0", "much")],
+)
+def test_a_bad_option_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["digits", "serve", f"{option}={value}"])
+    with pytest.raises(SystemExit):
+        command_line.main()
+    assert f"argument {option}: {value}: should be " in capsys.readouterr().err

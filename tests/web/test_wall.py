@@ -1,7 +1,9 @@
+import socket
 from collections.abc import Iterator
 
 import pytest
 
+from digits.web import wall
 from tests.reading.drawing import draw
 from tests.web.serving import ask, create, png, serving
 
@@ -14,7 +16,22 @@ def port() -> Iterator[int]:
         yield number
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.1.2.3", "", "[", "::1", "127.0.0.2"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "10.1.2.3",
+        "",
+        "[",
+        "::1",
+        "127.0.0.2",
+        "localhost/x",
+        "a@localhost",
+        "localhost:x",
+        "[::1]x",
+    ],
+)
 def test_requests_to_another_name_are_refused(port: int, host: str) -> None:
     for method, path in (("GET", "/"), ("POST", "/read")):
         status, content, _ = ask(port, method, path, ZERO, {"Host": host})
@@ -29,7 +46,7 @@ def test_requests_to_this_machine_and_to_a_site_that_is_allowed_pass(port: int, 
 
 @pytest.mark.parametrize(("host", "status"), [("10.1.2.3", 200), ("[fe80::1]:7860", 200), ("evil.example", 421)])
 def test_a_public_server_is_reached_by_any_address_but_not_by_any_name(host: str, status: int) -> None:
-    with serving(create(host="0.0.0.0")) as number:
+    with serving(create(hosts=("0.0.0.0",))) as number:
         assert ask(number, "GET", "/healthz", headers={"Host": host})[0] == status
 
 
@@ -38,7 +55,7 @@ def test_a_public_server_is_reached_by_any_address_but_not_by_any_name(host: str
 )
 def test_requests_of_other_sites_are_refused(port: int, origin: str) -> None:
     status, content, headers = ask(port, "POST", "/read", ZERO, {"Origin": origin})
-    assert (status, content) == (403, {"error": "the request of another site; allow it with --allow-origin"})
+    assert (status, content) == (403, {"error": "a request from another site; allow it with --allow-origin"})
     assert "Access-Control-Allow-Origin" not in headers
 
 
@@ -57,3 +74,34 @@ def test_every_answer_keeps_the_page_apart_from_other_sites(port: int, path: str
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_request_without_a_host_is_refused(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 421 ")
+
+
+def test_every_origin_of_a_request_is_looked_at(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        request = (
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: https://example.org\r\nOrigin: https://evil.example"
+        )
+        connection.sendall(f"{request}\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 403 ")
+
+
+def test_requests_beyond_the_limit_are_refused_in_one_line(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wall, "MOST", 2)
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+    for each in slow:
+        each.sendall(b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nslow")
+    # Connections that ask for nothing do not count.
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]
+    while (answer := ask(port, "GET", "/healthz"))[0] == 200:
+        pass
+    assert answer[:2] == (503, {"error": "too many requests; try again later"})
+    for each in (*slow, *idle):
+        each.close()
+    while ask(port, "GET", "/healthz")[0] == 503:
+        pass

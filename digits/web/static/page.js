@@ -2,14 +2,15 @@
 
 const get = (id) => document.getElementById(id);
 const canvas = get("canvas"), paper = canvas.getContext("2d");
-const MARGIN = 24, LONGEST = 400, SURE = 0.9, TAP = 6;
+const MARGIN = 24, LONGEST = 400, SURE = 0.9, TAP = 8;
 
-let strokes = [];      // of points: x, y and the pen's width, in the canvas's pixels
-let photo = null;      // what was chosen: a file, and its picture if the browser can show it
-let view = { x: 0, y: 0, scale: 1 };    // where the image that was read lies on the canvas
-let reading = null;
+let strokes = [];      // of points: x, y and the pen's width, in pixels of the canvas as it was at the first stroke
+let base = null;       // that canvas's width and height
+let current = null;    // the stroke, or the tap, that is under way
+let photo = null;      // what was chosen, with its picture once the browser has decoded it
+let reading = null;    // the server's answer, with where the image that it read lies on the canvas
 let chosen = null;     // the digit whose details are shown
-let request = null;
+let request = null;    // what the page waits for; whatever comes of an earlier one is ignored
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
@@ -33,7 +34,7 @@ function drawStrokes(context, ink) {
 }
 
 function boxOf(digit) {
-  const [x, y, width, height] = digit.box;
+  const [x, y, width, height] = digit.box, { view } = reading;
   return [view.x + x * view.scale, view.y + y * view.scale, width * view.scale, height * view.scale];
 }
 
@@ -47,19 +48,29 @@ function drawBoxes(digits, style, dash) {
   paper.setLineDash([]);
 }
 
+// Where a rectangle lies in another one, as large as possible and centred.
+function fit(inner, outer) {
+  const scale = Math.min(outer.width / inner.width, outer.height / inner.height);
+  return { scale, x: (outer.width - inner.width * scale) / 2, y: (outer.height - inner.height * scale) / 2 };
+}
+
 function draw() {
-  const ratio = window.devicePixelRatio || 1, { clientWidth, clientHeight } = canvas;
-  const [width, height] = [clientWidth, clientHeight].map((side) => Math.round(side * ratio));
+  const ratio = window.devicePixelRatio || 1, size = { width: canvas.clientWidth, height: canvas.clientHeight };
+  const [width, height] = [size.width, size.height].map((side) => Math.round(side * ratio));
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  paper.setTransform(ratio, 0, 0, ratio, 0, 0);
-  paper.clearRect(0, 0, clientWidth, clientHeight);
+  if (!strokes.length) base = size;
+  const { scale, x, y } = fit(base, size);
+  paper.resetTransform();
+  paper.clearRect(0, 0, width, height);
+  paper.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * x, ratio * y);
   if (photo?.picture) {
-    place();
     const { naturalWidth, naturalHeight } = photo.picture;
+    const view = fit({ width: naturalWidth, height: naturalHeight }, size);
     paper.drawImage(photo.picture, view.x, view.y, naturalWidth * view.scale, naturalHeight * view.scale);
+    if (reading) reading.view = view;
   }
   drawStrokes(paper, colour("ink"));
-  if (reading) {
+  if (reading?.view) {
     paper.globalAlpha = 0.5;
     drawBoxes(reading.rejected, () => "pale", [4, 4]);
     paper.globalAlpha = 1;
@@ -70,82 +81,92 @@ function draw() {
   get("clear").disabled = !strokes.length && !photo;
 }
 
-function place() {
-  const { naturalWidth, naturalHeight } = photo.picture;
-  const scale = Math.min(canvas.clientWidth / naturalWidth, canvas.clientHeight / naturalHeight);
-  view = { scale, x: (canvas.clientWidth - naturalWidth * scale) / 2, y: (canvas.clientHeight - naturalHeight * scale) / 2 };
-}
-
 function pointAt(event) {
   const { left, top } = canvas.getBoundingClientRect();
+  const { scale, x, y } = fit(base, { width: canvas.clientWidth, height: canvas.clientHeight });
   // A mouse, and a finger on many screens, says nothing of its pressure, or always 0.5.
   const pressure = event.pointerType === "pen" ? 0.5 + event.pressure : 1;
-  const width = pressure * Math.max(8, Math.min(canvas.clientWidth, canvas.clientHeight) / 32);
-  return { x: event.clientX - left - canvas.clientLeft, y: event.clientY - top - canvas.clientTop, width };
+  const width = pressure * Math.max(8, Math.min(base.width, base.height) / 32);
+  return {
+    x: (event.clientX - left - canvas.clientLeft - x) / scale, y: (event.clientY - top - canvas.clientTop - y) / scale, width,
+  };
 }
 
 function digitAt({ x, y }) {
-  return reading && reading.lines.flat(2).find((digit) => {
+  return reading?.view && reading.lines.flat(2).find((digit) => {
     const [left, top, width, height] = boxOf(digit);
-    return x >= left && x <= left + width && y >= top && y <= top + height;
+    return x >= left - TAP && x <= left + width + TAP && y >= top - TAP && y <= top + height + TAP;
   });
 }
 
+// A tap on a digit chooses it, and a tap on a photo does nothing; anything else is a stroke.
+function begin() {
+  if (photo) forget();
+  ignore();
+  current.begun = true;
+  strokes.push(current.points);
+}
+
 canvas.addEventListener("pointerdown", (event) => {
-  if (!event.isPrimary || event.button !== 0) return;
+  // A second finger, or a palm beside the pen, draws nothing.
+  if (current || event.button !== 0) return;
   event.preventDefault();
   canvas.setPointerCapture(event.pointerId);
-  const first = pointAt(event), stroke = [first], tapped = digitAt(first);
-  // A tap on a digit chooses it; anything else is a new stroke.
-  const moved = () => stroke.some(({ x, y }) => Math.hypot(x - first.x, y - first.y) > TAP);
-  const begin = () => {
-    if (strokes.includes(stroke)) return;
-    if (photo) forget();
-    request?.abort();
-    strokes.push(stroke);
-  };
-  const move = (next) => {
-    for (const each of next.getCoalescedEvents?.() ?? [next]) stroke.push(pointAt(each));
-    if (!tapped || moved()) begin();
-    draw();
-  };
-  const end = (last) => {
-    canvas.removeEventListener("pointermove", move);
-    canvas.removeEventListener("pointerup", end);
-    canvas.removeEventListener("pointercancel", end);
-    if (tapped && !moved()) return choose(tapped);
-    begin();
-    draw();
-    return readStrokes(last.timeStamp);
-  };
-  canvas.addEventListener("pointermove", move);
-  canvas.addEventListener("pointerup", end);
-  canvas.addEventListener("pointercancel", end);
-  if (!tapped) begin();
+  const first = pointAt(event);
+  current = { id: event.pointerId, first, points: [first], begun: false };
+  if (!photo && !digitAt(first)) begin();
   draw();
 });
 
+canvas.addEventListener("pointermove", (event) => {
+  if (event.pointerId !== current?.id) return;
+  const parts = event.getCoalescedEvents?.() ?? [];
+  for (const each of parts.length ? parts : [event]) current.points.push(pointAt(each));
+  const { first, points, begun } = current;
+  if (!begun && points.some(({ x, y }) => Math.hypot(x - first.x, y - first.y) > TAP)) begin();
+  draw();
+});
+
+for (const name of ["pointerup", "pointercancel"]) {
+  canvas.addEventListener(name, (event) => {
+    if (event.pointerId !== current?.id) return;
+    const { first, points, begun } = current, tapped = !begun && name === "pointerup" && digitAt(first);
+    current = null;
+    if (tapped) choose(tapped);
+    // It may have been undone meanwhile.
+    if (strokes.includes(points)) readStrokes(event.timeStamp);
+  });
+}
+
 // Reading
 
-async function read(body, since) {
+function ignore() {
   request?.abort();
-  const own = request = new AbortController();
+  request = null;
+}
+
+function renew() {
+  ignore();
+  return request = new AbortController();
+}
+
+async function read(own, body, since, view) {
   let answer;
   try {
     const response = await fetch("read?details=true", { method: "POST", body, signal: own.signal });
-    answer = await response.json();
-  } catch (error) {
-    if (error.name === "AbortError") return;
+    answer = await response.json().catch(() => ({ error: `The server refuses (${response.status}).` }));
+  } catch {
     answer = { error: "The server does not answer. Is it still running?" };
   }
   if (own !== request) return;
-  reading = answer.error ? null : answer;
+  reading = answer.error ? null : { ...answer, view };
   show(answer);
   performance.measure("answer", { start: since, end: performance.now() });
 }
 
 async function readStrokes(since) {
   if (!strokes.length) return forget();
+  const own = renew();
   // Only what is drawn, dark on light, and no larger than it takes to read it.
   const points = strokes.flat();
   const [left, top] = ["x", "y"].map((side) => Math.min(...points.map((each) => each[side] - each.width)) - MARGIN);
@@ -158,29 +179,30 @@ async function readStrokes(since) {
   context.setTransform(factor, 0, 0, factor, -left * factor, -top * factor);
   drawStrokes(context, "#000");
   const blob = await new Promise((resolve) => image.toBlob(resolve));
-  view = { x: left, y: top, scale: 1 / factor };
-  return read(blob, since);
+  if (own === request) await read(own, blob, since, { x: left, y: top, scale: 1 / factor });
 }
 
 async function readFile(file) {
   if (!file) return;
   forget();
-  const since = performance.now(), picture = new Image(), mine = photo = { file, picture: null };
+  const since = performance.now(), own = renew(), picture = new Image(), url = URL.createObjectURL(file);
+  photo = { picture: null };
   draw();
   tell("Reading…");
-  picture.src = URL.createObjectURL(file);
+  picture.src = url;
   // A format that the browser does not know may be read nevertheless.
-  await picture.decode().then(() => { if (mine === photo) mine.picture = picture; }, () => {});
-  if (mine !== photo) return;
+  const decoded = await picture.decode().then(() => true, () => false);
+  URL.revokeObjectURL(url);
+  if (own !== request) return;
+  if (decoded) photo.picture = picture;
   draw();
-  await read(file, since);
+  await read(own, file, since, null);
 }
 
 function forget() {
-  request?.abort();
-  if (photo?.picture) URL.revokeObjectURL(photo.picture.src);
+  ignore();
   strokes = [];
-  photo = reading = request = null;
+  photo = reading = null;
   show({});
 }
 
@@ -213,18 +235,18 @@ function show({ error, text }) {
     }))))));
   get("text").classList.toggle("long", lines.length > 2);
   get("details").hidden = true;
-  if (error) tell(error);
+  if (error) tell(error.replace(/^the image: (.)/, (_, letter) => letter.toUpperCase()));
   else if (!reading) tell("Draw some digits, or take a photo of some. You can drop or paste an image, too.");
   else tell(text ? `I read ${text.replaceAll("\n", ", ")}. Tap a digit for details.` : "Nothing to read.");
   draw();
 }
 
 function choose(digit) {
-  chosen?.button?.setAttribute("aria-pressed", "false");
+  chosen?.button.setAttribute("aria-pressed", "false");
   chosen = chosen === digit ? null : digit;
   get("details").hidden = !chosen;
   if (chosen) {
-    digit.button?.setAttribute("aria-pressed", "true");
+    digit.button.setAttribute("aria-pressed", "true");
     const pixels = Uint8ClampedArray.from(atob(digit.image), (each) => each.charCodeAt(0));
     const rgba = new ImageData(28, 28);
     pixels.forEach((level, index) => rgba.data.set([level, level, level, 255], 4 * index));
