@@ -41,6 +41,8 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path, name: str) -
         [sys.executable, "-m", "digits", name, "--port", str(port)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # A shell's background jobs, such as these tests may be, ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
