@@ -138,8 +138,8 @@ def test_a_second_finger_neither_draws_nor_ends_the_stroke(page: Any) -> None:
 
 
 def test_what_was_cleared_while_it_is_read_is_not_shown(page: Any) -> None:
-    slow = "HTMLCanvasElement.prototype.toBlob = function (done) { setTimeout(() => slow.call(this, done), 300); }"
-    page.execute_script(f"const slow = HTMLCanvasElement.prototype.toBlob; {slow}")
+    slow = "window.fetch = (...all) => new Promise((done) => setTimeout(() => done(fetched(...all)), 300));"
+    page.execute_script(f"const fetched = window.fetch; {slow}")
     write(page, SEVEN)
     press(page, "#clear")
     write(page, TWO)
@@ -227,4 +227,4 @@ def test_the_answer_is_measured_from_the_end_of_the_stroke(page: Any) -> None:
     write(page, SEVEN)
     assert wait_for(page, f"{TEXT} === '7'")
     (took,) = page.execute_script("return performance.getEntriesByName('answer').map((each) => each.duration)")
-    assert 0 < took < 60_000
+    assert took > 0
