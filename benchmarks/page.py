@@ -8,12 +8,10 @@ Needs Chromium and its chromedriver.
 import argparse
 import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 from typing import Any
 
+from benchmarks.processes import serving
 from digits.core.errors import InputError, run_main
 
 SCREENS = {"phone": (390, 844), "desk": (1280, 800)}
@@ -30,19 +28,13 @@ def main() -> None:
     binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not (binary and driver):
         raise InputError("chromium or chromedriver: not installed; install both")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(option)
-    with subprocess.Popen(
-        [sys.executable, "-m", "digits", "serve", "--port", str(port)], stdout=subprocess.PIPE
-    ) as page:
+    with serving() as (port, _):
         browser: Any = webdriver.Chrome(options, webdriver.ChromeService(driver, env=dict(os.environ)))
         try:
-            assert page.stdout
-            page.stdout.readline()
             for name, (width, height) in SCREENS.items():
                 metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}
                 browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -54,7 +46,6 @@ def main() -> None:
                 )
         finally:
             browser.quit()
-            page.terminate()
 
 
 def _draw(browser: Any, number: int) -> float:

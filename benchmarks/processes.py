@@ -1,10 +1,13 @@
-"""The time and peak memory of a command, and the speed at which this machine multiplies matrices."""
+"""The time and peak memory of a command, a running server, and the speed at which this machine multiplies matrices."""
 
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from digits.core.errors import InputError
@@ -31,6 +34,22 @@ def run_module(*arguments: str) -> Cost:
         raise InputError(f"{' '.join(arguments)}: exit code {process.returncode}: {errors.strip()[-500:]}")
     # Linux counts in kibibytes, macOS in bytes.
     return Cost(time.perf_counter() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+
+
+@contextmanager
+def serving() -> Iterator[tuple[int, int]]:
+    """Run ``python -m digits serve`` while the block lasts; yield its port and its process's number."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "digits", "serve", "--port", str(port), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            # It says so when it has loaded its networks, and listens.
+            process.stdout.readline()
+            yield port, process.pid
+        finally:
+            process.terminate()
 
 
 def matmul_rate(side: int = 2048, rounds: int = 15) -> float:

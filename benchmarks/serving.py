@@ -6,19 +6,16 @@ Prints images per second, requests that were not answered with 200, and the memo
 """
 
 import argparse
-import contextlib
 import http.client
 import itertools
 import json
-import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import psutil
 
+from benchmarks.processes import serving
 from digits.core.errors import run_main
 from digits.reading.recognizer import Recognizer
 
@@ -33,34 +30,17 @@ def main() -> None:
     arguments = parser.parse_args()
     images = [path.read_bytes() for path in arguments.images]
     recognizer = Recognizer.load()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-m", "digits", "serve", "--port", str(port), "--no-browser"]) as server:
-        try:
-            _wait(port)
-            process = psutil.Process(server.pid)
-            for number in range(ROUNDS):
-                start, count = time.perf_counter(), 0
-                for _ in recognizer.read_all(itertools.islice(itertools.cycle(images), 200)):
-                    count += 1
-                files = count / (time.perf_counter() - start)
-                served, failed = _ask(port, images, arguments.clients, arguments.seconds / ROUNDS)
-                print(
-                    f"round {number + 1}: files {files:.1f} images/s; served {served:.1f}, {served / files:.2f} times; "
-                    f"{failed} failed; {process.memory_info().rss / 1e6:.0f} MB"
-                )
-        finally:
-            server.terminate()
-
-
-def _wait(port: int) -> None:
-    for _ in range(1000):
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            connection.request("GET", "/healthz")
-            connection.getresponse()
-            return
-        time.sleep(0.02)
+    with serving() as (port, pid):
+        process = psutil.Process(pid)
+        for number in range(ROUNDS):
+            start = time.perf_counter()
+            count = sum(1 for _ in recognizer.read_all(itertools.islice(itertools.cycle(images), 200)))
+            files = count / (time.perf_counter() - start)
+            served, failed = _ask(port, images, arguments.clients, arguments.seconds / ROUNDS)
+            print(
+                f"round {number + 1}: files {files:.1f} images/s; served {served:.1f}, {served / files:.2f} times; "
+                f"{failed} failed; {process.memory_info().rss / 1e6:.0f} MB"
+            )
 
 
 def _ask(port: int, images: list[bytes], clients: int, seconds: float) -> tuple[float, int]:

@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def main() -> None:
     command.add_argument(
         "--min-probability",
         metavar="P",
-        type=_probability,
+        type=partial(_number, most=1, zero=True),
         default=0,
         help="leave out digits with a probability below P, from 0 to 1; default: 0",
     )
@@ -76,7 +77,12 @@ def main() -> None:
         help="let pages of another site, such as https://example.org, read images here; may be given several times",
     )
     command.add_argument(
-        "--max-mb", dest="megabytes", metavar="MB", type=_megabytes, default=20, help="largest request; default: 20"
+        "--max-mb",
+        dest="megabytes",
+        metavar="MB",
+        type=partial(_number, most=1000, zero=False),
+        default=20,
+        help="largest request; default: 20",
     )
     command.add_argument("--no-browser", dest="browser", action="store_false", help="do not open a browser")
     command.set_defaults(function=serve)
@@ -201,28 +207,20 @@ def _json(name: str, content: dict[str, object]) -> str:
     return json.dumps({"picture": name, **content})
 
 
-def _probability(text: str) -> float:
+def _number(text: str, *, most: float, zero: bool) -> float:
+    """Convert an option's value, from 0 to ``most``; ``zero``: whether it may be 0."""
     try:
-        if 0 <= (probability := float(text)) <= 1:
-            return probability
+        if 0 <= (number := float(text)) <= most and (number or zero):
+            return number
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text}: should be a number from 0 to 1")
+    raise argparse.ArgumentTypeError(f"{text}: should be a number from 0 to {most}")
 
 
 def _origin(text: str) -> str:
     if re.fullmatch(r"https?://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", text):
         return text
-    raise argparse.ArgumentTypeError(f"{text}: should be as https://example.org")
-
-
-def _megabytes(text: str) -> float:
-    try:
-        if 0 < (size := float(text)) <= 1000:
-            return size
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text}: should be a number from 0 to 1000")
+    raise argparse.ArgumentTypeError(f"{text}: should be an origin such as https://example.org")
 
 
 def serve(model: Path, host: str, port: int, origins: Sequence[str], megabytes: float, browser: bool) -> None:

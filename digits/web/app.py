@@ -58,14 +58,17 @@ def create(recognizer: Recognizer, hosts: Sequence[str], origins: Sequence[str],
                 status = 503
                 images = await _images(request, body)
                 several = len(images) > 1
-                readings = await asyncio.gather(*(read_one(each) for _, each in images), return_exceptions=several)
+                readings: list[Any] = await asyncio.gather(
+                    *(read_one(each) for _, each in images), return_exceptions=several
+                )
         except TimeoutError:
             return refusal(status, f"not done in {SECONDS} seconds; try again")
         except ClientDisconnect:
             return refusal(400, "the request ended too early")
         details = request.query_params.get("details") == "true"
-        answers = [_answer(name, each, details) for (name, _), each in zip(images, readings, strict=True)]
-        return answers if several else {key: value for key, value in answers[0].items() if key != "picture"}
+        if several:
+            return [_answer(name, each, details) for (name, _), each in zip(images, readings, strict=True)]
+        return readings[0].as_dict(details=details)
 
     app.mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True))
     return app

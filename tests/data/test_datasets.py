@@ -8,23 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from digits.core.errors import InputError
 from digits.data import datasets
-
-RNG = np.random.default_rng(0)
-FILES = {
-    datasets.TRAIN_IMAGES: RNG.integers(0, 256, (60, 28, 28), np.uint8),
-    datasets.TRAIN_LABELS: np.tile(np.arange(10, dtype=np.uint8), 6),
-    datasets.TEST_IMAGES: RNG.integers(0, 256, (10, 28, 28), np.uint8),
-    datasets.TEST_LABELS: np.arange(10, dtype=np.uint8),
-}
-
-
-@pytest.fixture
-def mirror(tmp_path: Path) -> Path:
-    """A folder with the files of a small dataset."""
-    folder = tmp_path / "mirror"
-    for file, array in FILES.items():
-        datasets.write_idx(folder / file, array)
-    return folder
+from tests.data import small
 
 
 def test_the_sample_is_5000_different_digits_in_mnists_proportions(tmp_path: Path) -> None:
@@ -72,10 +56,9 @@ def test_the_error_for_a_damaged_idx_file_names_the_file_and_the_command(tmp_pat
     assert "\n" not in str(caught.value)
 
 
-def test_images_and_labels_that_do_not_match_are_reported(tmp_path: Path, mirror: Path) -> None:
-    datasets.write_idx(mirror / datasets.TRAIN_LABELS, np.zeros(59, np.uint8))
-    (tmp_path / "raw").mkdir()
-    mirror.rename(tmp_path / "raw" / "mnist")
+def test_images_and_labels_that_do_not_match_are_reported(tmp_path: Path) -> None:
+    folder = small.write(tmp_path / "raw" / "mnist")
+    datasets.write_idx(folder / datasets.TRAIN_LABELS, np.zeros(59, np.uint8))
     with pytest.raises(InputError, match=r"train-labels.*not 60 labels"):
         datasets.read(tmp_path / "raw")
 

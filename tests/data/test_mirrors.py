@@ -12,22 +12,14 @@ import pytest
 
 from digits.data import datasets, mirrors
 from tests.attacks.mirrors import KINDS, serving
-
-RNG = np.random.default_rng(0)
-FILES = {
-    datasets.TRAIN_IMAGES: RNG.integers(0, 256, (60, 28, 28), np.uint8),
-    datasets.TRAIN_LABELS: np.tile(np.arange(10, dtype=np.uint8), 6),
-    datasets.TEST_IMAGES: RNG.integers(0, 256, (10, 28, 28), np.uint8),
-    datasets.TEST_LABELS: np.arange(10, dtype=np.uint8),
-}
+from tests.data import small
+from tests.data.small import FILES
 
 
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files of a small dataset called mnist."""
-    folder = tmp_path / "mirror"
-    for file, array in FILES.items():
-        datasets.write_idx(folder / file, array)
+    folder = small.write(tmp_path / "mirror")
     contents = {file: (folder / file).read_bytes() for file in FILES}
     monkeypatch.setitem(
         datasets.SHA256, "mnist", {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
