@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from digits.__main__ import list_images
+from digits.command_line import list_images
 from digits.core import params
 from digits.core.errors import InputError, run_main
 from digits.model import metrics
@@ -160,12 +160,13 @@ def ours() -> Read:
 
 
 def tesseract() -> dict[str, Read]:
-    if not shutil.which("tesseract"):
+    program = shutil.which("tesseract")
+    if not program:
         return {}
     options = ["--psm", "6", "-c", "tessedit_char_whitelist=0123456789"]
 
     def read(path: Path) -> tuple[str, list[float]]:
-        done = subprocess.run(["tesseract", str(path), "-", *options], capture_output=True, text=True, check=False)
+        done = subprocess.run([program, str(path), "-", *options], capture_output=True, text=True, check=False)
         return done.stdout.strip(), []
 
     return {"Tesseract": read}

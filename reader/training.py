@@ -1,8 +1,5 @@
 """Train a network step by step, resumably, and write it for ONNX Runtime."""
 
-import hashlib
-import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -16,10 +13,10 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre
 
 from digits.core.errors import InputError
 from digits.core.files import replacing, write_table
+from digits.model import checkpoint
 from digits.model.backend import keras, tf
-from digits.model.export import _renumber
+from digits.model.export import renumber
 from digits.model.network import make_optimizer
-from digits.model.training import VERSIONS
 from reader.sections import FILE, Trained
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -46,7 +43,9 @@ def fit(
     except InputError as error:
         raise InputError(str(error).replace("train.", f"{FILE}: {name}.", 1)) from None
     model.optimizer.build(model.trainable_variables)
-    state = _State(checkpoint(section, data), folder / "plots" / f"{name}.csv")
+    file = checkpoint.path(section.model_dump(), [data], ["digits", "reader"])
+    checkpoint.tidy(file.parent)
+    state = _State(file, folder / "plots" / f"{name}.csv")
     state.set_model(model)
     first = state.restore()
     specs = tuple(tf.TensorSpec(array.shape, array.dtype) for array in batch(0))
@@ -76,20 +75,14 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
 
     def restore(self) -> int:
         """Load the state, if there is one, and return the number of finished tenths."""
-        if not self.file.exists():
+        saved = checkpoint.load(self.file, "values")
+        if not saved:
             return 0
-        try:
-            with np.load(self.file, allow_pickle=False) as archive:
-                rows = json.loads(str(archive["rows"]))
-                values = [archive[f"arr_{number}"] for number in range(len(archive.files) - 1)]
-        except Exception as error:  # A power cut, for example, may leave anything.
-            print(f"warning: {self.file}: damaged ({error}); starting with the first step", file=sys.stderr)
-            return 0
-        self.rows = rows
+        self.rows, (values,) = saved
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
-        print(f"resuming after {len(rows)} tenths")
-        return len(rows)
+        print(f"resuming after {len(self.rows)} tenths")
+        return len(self.rows)
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
@@ -100,22 +93,10 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
             key = f"{FILE}: {self.curve.stem}.optimizer"
             raise InputError(f"{key}: the loss is {logs['loss']} in tenth {epoch + 1}; lower its learning rate")
         self.rows.append({"tenth": epoch + 1, **{name: float(value) for name, value in logs.items()}})
-        values = [variable.numpy() for variable in self._variables()]
-        with replacing(self.file) as partial, partial.open("wb") as opened:
-            np.savez(opened, *values, rows=np.array(json.dumps(self.rows)), allow_pickle=False)
+        checkpoint.save(self.file, self.rows, values=[variable.numpy() for variable in self._variables()])
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         write_table(self.curve, self.rows)
-
-
-def checkpoint(section: Trained, data: Path) -> Path:
-    """Return a path that is the same for two runs if and only if one may resume where the other stopped."""
-    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("digits", "reader", "__main__")]
-    code = sorted(Path(file) for file in (getattr(module, "__file__", None) for module in modules) if file)
-    key = hashlib.sha256(json.dumps([section.model_dump(), *VERSIONS]).encode())
-    for path in [*code, data]:
-        key.update(hashlib.sha256(path.read_bytes()).digest())
-    return Path(os.environ.get("DVC_ROOT", "."), ".checkpoints", key.hexdigest()[:16] + ".npz")
 
 
 class _Examples(CalibrationDataReader):  # type: ignore[misc]
@@ -137,7 +118,7 @@ def export(
     with tempfile.TemporaryDirectory() as temporary:
         written, quantized = Path(temporary) / "model.onnx", Path(temporary) / "quantized.onnx"
         model.export(written, format="onnx", verbose=False, input_signature=[keras.InputSpec("float32", shape)])
-        _renumber(written)
+        renumber(written)
         graph = onnx.load(written).graph
         last = max(number for number, node in enumerate(graph.node) if node.op_type in ("Conv", "MatMul"))
         quant_pre_process(written, written, skip_optimization=True, skip_symbolic_shape=True)

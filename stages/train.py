@@ -1,17 +1,14 @@
 """Train the network on the augmented images; choices are made on the validation set."""
 
-import hashlib
-import json
 import os
 import platform
-import sys
 from pathlib import Path
 
 from digits.core import store
 from digits.core.files import write_json, write_table
 from digits.core.job import run_stage
-from digits.core.params import Params, Train
-from digits.model import metrics, network, training
+from digits.core.params import Params
+from digits.model import checkpoint, metrics, network, training
 
 
 def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None:
@@ -22,13 +19,14 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     count = training.count_images(passes)
 
     training.make_deterministic(section.seed)
-    model = network.build(section.network)
+    model = network.build(section.network, section.batch_size)
     steps = section.epochs * -(-count // section.batch_size)
     network.compile_model(model, section.optimizer, section.loss, steps)
     if section.calibrate:
         network.output_layer(model)  # Fails now rather than after hours of training.
     write_table(plots / "layers.csv", network.list_layers(model))
-    checkpoint = checkpoint_path(section, [*passes, held_out])
+    state = checkpoint.path(section.model_dump(), [*passes, held_out], ["digits", "stages"])
+    checkpoint.tidy(state.parent)
     rows = training.train(
         model,
         passes,
@@ -39,7 +37,7 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
         seed=section.seed,
         keep=section.keep,
         curves=plots / "training.tsv",
-        checkpoint=checkpoint,
+        state=state,
     )
     kept = training.kept_row(rows, section.keep)
     probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
@@ -79,22 +77,8 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
         },
     )
     network.save(model, folder / "models" / "model.keras")
-    checkpoint.unlink(missing_ok=True)
+    state.unlink(missing_ok=True)
     print(f"{validation.name}, validation after {section.epochs} epochs: {metrics.summary(validated)}")
-
-
-def checkpoint_path(section: Train, inputs: list[Path]) -> Path:
-    """Return a path that is the same for two runs if and only if one may resume where the other stopped.
-
-    DVC deletes a stage's outputs before it runs, so checkpoints are in a folder that DVC does not track. A queued
-    experiment runs in a temporary copy; its checkpoints are in the repository that it was started from.
-    """
-    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("digits", "stages", "__main__")]
-    code = sorted(Path(file) for file in (getattr(module, "__file__", None) for module in modules) if file)
-    key = hashlib.sha256(json.dumps([section.model_dump(), *training.VERSIONS]).encode())
-    for path in [*code, *inputs]:
-        key.update(hashlib.sha256(path.read_bytes()).digest())
-    return Path(os.environ.get("DVC_ROOT", "."), ".checkpoints", key.hexdigest()[:16] + ".npz")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,16 @@ PARAMS: dict[str, dict[str, Any]] = {
     "evaluate": {"shift": 0},
     "plot": {"examples": 1, "mistakes": 50, "dpi": 60},
 }
+# A reader that takes seconds to train, and reads hardly anything.
+READER: dict[str, dict[str, Any]] = {
+    "pages": {"training": 200, "words": 20, "side": 96},
+    "detector": {"steps": 30, "batch_size": 8, "window": 64, "channels": [8] * 5},
+    # Networks that have hardly learned find something nevertheless.
+    "crops": {"pages": 150, "candidate": 0.005},
+    "classifier": {"steps": 30, "batch_size": 16, "channels": [4] * 5, "units": 8},
+    "reading": {"longest": 200, "small": 50, "step": 2.0, "candidate": 0.005, "most": 20, "accepted": 0.01},
+    "evaluate": {"pages": 4, "words": 20, "side": 96, "sizes": [22, 40]},
+}
 
 
 class Repository:
@@ -82,10 +92,14 @@ class Repository:
         return done.stdout + done.stderr
 
     def set(self, **sections: dict[str, Any]) -> None:
-        params = yaml.safe_load((self.path / "params.yaml").read_text(encoding="utf-8"))
+        self.set_in(".", sections)
+
+    def set_in(self, folder: str, sections: dict[str, dict[str, Any]]) -> None:
+        file = self.path / folder / "params.yaml"
+        params = yaml.safe_load(file.read_text(encoding="utf-8"))
         for section, changes in sections.items():
             params[section].update(changes)
-        (self.path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        file.write_text(yaml.safe_dump(params, sort_keys=False))
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A")
@@ -103,9 +117,11 @@ class Repository:
         output = self.run("dvc", "repro", "--dry")
         return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
 
-    def hashes(self) -> dict[str, str]:
-        lock = yaml.safe_load((self.path / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-        return {out["path"]: out["md5"] for stage in lock.values() for out in stage["outs"]}
+    def hashes(self, folder: str = ".") -> dict[str, str]:
+        """Return the hashes of all outputs of the pipeline in ``folder``; none before its first stage has run."""
+        lock = self.path / folder / "dvc.lock"
+        stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
+        return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
 
 
 def create(path: Path, *others: str) -> Repository:
@@ -126,3 +142,23 @@ def create(path: Path, *others: str) -> Repository:
     (path / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     repository.run("git", "init", "-q", "-b", "main")
     return repository
+
+
+def create_reader(path: Path) -> Repository:
+    """Create a repository in ``path`` in which the root has a network, and the reader's small pipeline has not run."""
+    repository = create(path, "reader")
+    repository.set(train={"epochs": 1}, augment={"passes": 1})
+    repository.set_in("reader", READER)
+    for output in outputs(path / "reader"):
+        output.unlink(missing_ok=True)
+    (path / "reader" / "dvc.lock").unlink(missing_ok=True)
+    repository.commit("start")
+    repository.run("dvc", "repro", "export")
+    return repository
+
+
+def outputs(folder: Path) -> list[Path]:
+    """Return the outputs of all stages of the pipeline in ``folder``."""
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    outs = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
+    return [folder / (out if isinstance(out, str) else next(iter(out))) for out in outs]

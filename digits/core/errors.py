@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from digits.core import interrupts
+
 
 class InputError(Exception):
     """A bad parameter, file or network. The message names it and says what is wrong and how to fix it."""
@@ -12,16 +14,22 @@ class InputError(Exception):
 def run_main(main: Callable[[], None]) -> None:
     """Call ``main`` as a program: InputError becomes one line on stderr and exit code 1, Ctrl-C exit code 130.
 
-    DVC commits the outputs of a command that exits with 0, so an interrupted one must not. If whatever reads stdout
-    stops reading, as ``head`` does, the program ends silently with exit code 1.
+    So does a file that cannot be read or written. DVC commits the outputs of a command that exits with 0, so an
+    interrupted one must not. If whatever reads stdout stops reading, as ``head`` does, the program ends silently with
+    exit code 1.
     """
+    interrupts.allow()
     try:
         main()
+        sys.stdout.flush()
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # Python would fail again when it flushes the buffer at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f"error: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+        if error.filename is None:
+            # Python would fail again when it flushes the buffer at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -1,29 +1,73 @@
 """Files that are either complete or absent."""
 
+import contextlib
 import csv
+import errno
+import glob
 import io
 import json
+import os
+import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from digits.core.errors import InputError
 
+DAY = 86_400
+# What the user can mend: a full disk, or a folder or file that may not be written to.
+UNWRITABLE = {
+    getattr(errno, name, None)
+    for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EFBIG", "ENOTDIR", "EISDIR")
+}
 
-@contextmanager
+
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; it is renamed to ``path`` if the block ends without an exception.
 
-    A process killed inside the block leaves ``path`` unchanged; the ``.partial`` file is overwritten next time.
+    A process killed inside the block, or a power cut, leaves ``path`` unchanged. Several processes may write the same
+    path: the last one to finish wins. Raises InputError as ``writing`` does.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    # Its own for each process and thread.
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_old(path)
+            yield partial
+            with partial.open("r+b") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise InputError, which tells what is free, if the disk is full in the block, or ``path`` may not be written."""
     try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise InputError(f"{path}: cannot be written ({error.strerror}); {_free(path)}") from None
+
+
+def _remove_old(path: Path) -> None:
+    """Delete what killed processes left of ``path`` more than a day ago."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime < time.time() - DAY:
+                left.unlink()
+
+
+def _free(path: Path) -> str:
+    folder = next(each for each in path.absolute().parents if each.exists())
+    return f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are free in {folder}"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,13 +1,20 @@
 """Run a stage as a program: its function's arguments come from params.yaml and the command line."""
 
 import argparse
+import hashlib
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import zc.lockfile
+
 from digits.core import params
-from digits.core.errors import run_main
+from digits.core.errors import InputError, run_main
+from digits.core.files import writing
 
 
 def run_stage(stage: Callable[..., None]) -> None:
@@ -46,6 +53,28 @@ def run_stage(stage: Callable[..., None]) -> None:
             "augmented": lambda: Path(given["augmented"] or folder / "data" / "augmented"),
             "folder": lambda: folder,
         }
-        stage(**{name: values[name]() for name in names})
+        with _alone(inspect.getmodule(stage), folder):
+            stage(**{name: values[name]() for name in names})
 
     run_main(main)
+
+
+@contextmanager
+def _alone(module: ModuleType | None, folder: Path) -> Iterator[None]:
+    """Raise InputError if another process runs the same stage in this clone: it outlives a dvc that was killed, and
+    would replace what this one writes."""
+    file = (module and module.__file__) or ""
+    name = hashlib.sha256(os.fsencode(f"{file}\n{folder.resolve()}")).hexdigest()[:16]
+    path = Path(".dvc", "tmp", "stages", f"{name}.lock")
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = zc.lockfile.LockFile(path)
+    except zc.lockfile.LockError:
+        pid = path.read_text(encoding="utf-8").strip()
+        raise InputError(f"{file}: process {pid} runs this stage already; wait until it ends, or stop it") from None
+    try:
+        yield
+    finally:
+        # The file stays: if it were deleted, two processes could each lock a file of this name.
+        lock.close()

@@ -1,13 +1,12 @@
 """The sections of params.yaml, all checked before a stage computes anything."""
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from digits.core import plain_yaml
 from digits.core.errors import InputError
 
 T = TypeVar("T")
@@ -47,7 +46,7 @@ class Augment(Section):
 
 class Train(Section):
     seed: Seed
-    network: Annotated[list[KerasObject], Field(min_length=1)]
+    network: Annotated[list[KerasObject], Field(min_length=1, max_length=200)]
     optimizer: KerasObject
     loss: KerasObject
     batch_size: Annotated[int, Field(ge=1, le=60_000)]
@@ -77,15 +76,6 @@ class Params(Section):
     plot: Plot
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as DVC does; ``dvc exp run -S`` writes numbers so, which PyYAML reads as strings."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
 def load(path: Path = Path("params.yaml"), recipe: str | None = None, schema: type[Params] = Params) -> Params:
     """Read and check every section of ``path``, after replacing the keys that ``recipe``, FILE:NAME, sets.
 
@@ -113,14 +103,11 @@ def load_recipes(file: Path) -> dict[str, Params]:
 def read(path: Path) -> Any:
     """Return the content of a YAML file. Raises InputError if it cannot be read, or holds what JSON cannot express."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        json.dumps(content)
+        return plain_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); run this in the root of the repository") from None
-    # What YAML can express and JSON cannot, such as dates or a mapping inside itself, is not a parameter either.
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: not YAML with only plain values: {' '.join(str(error).split())}") from None
-    return content
+    except ValueError as error:
+        raise InputError(f"{path}: not YAML with only plain values: {error}") from None
 
 
 def check(content: Any, path: Path, schema: type[T]) -> T:

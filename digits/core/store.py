@@ -11,6 +11,8 @@ from digits.core.files import again, replacing
 
 SIDE = 28
 CLASSES = 10
+# No file that is read takes more bytes than these in memory, or, if it is large, so many times its own.
+BYTES, TIMES = 200_000_000, 50
 
 
 class Dataset(NamedTuple):
@@ -49,7 +51,13 @@ def load_arrays(path: Path, stage: str, *keys: str) -> dict[str, NDArray[Any]]:
     """Read the arrays named ``keys``. Raises InputError if the file is missing or damaged, or lacks one of them."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in keys}
+            if sum(each.file_size for each in archive.zip.infolist()) > max(BYTES, TIMES * path.stat().st_size):
+                raise ValueError("it would take far more memory than a dataset")
+            arrays = {key: archive[key] for key in keys}
+            # NumPy returns the bytes of what is no array.
+            if not all(isinstance(each, np.ndarray) for each in arrays.values()):
+                raise ValueError("a part of it is no array")
+            return arrays
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {again(stage)}") from None
     except Exception as error:  # NumPy and zipfile raise anything from KeyError to TokenError.

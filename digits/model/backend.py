@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 # Hides notes, warnings, and an "error" that an optimisation was skipped to stay deterministic. Set it to 0 to see all.
 LEVEL = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,11 +17,12 @@ LEVEL = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 def suppressed_stderr() -> Iterator[None]:
     """Discard what the block writes to file descriptor 2, unless it raises an exception; then write it after all."""
     try:
+        written = tempfile.TemporaryFile()  # noqa: SIM115
         kept = os.dup(2)
-    except OSError:  # There is no standard error, as in a service.
+    except OSError:  # The disk is full, or there is no standard error, as in a service.
         yield
         return
-    with tempfile.TemporaryFile() as written:
+    with written:
         os.dup2(written.fileno(), 2)
         try:
             yield
@@ -33,6 +35,12 @@ def suppressed_stderr() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
 
+
+try:
+    tempfile.gettempdir()
+except FileNotFoundError:
+    # TensorFlow asks for it, but a full disk has none; whatever is written to it then says so in one line.
+    tempfile.tempdir = str(Path.cwd())
 
 with suppressed_stderr() if LEVEL == "3" else nullcontext():
     import keras

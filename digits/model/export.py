@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 
 from digits.core.errors import InputError
-from digits.core.files import replacing
+from digits.core.files import replacing, writing
 from digits.core.store import SIDE
 from digits.model import runtime
 from digits.model.backend import keras, suppressed_stderr, tf
@@ -28,7 +28,7 @@ def export(model: keras.Model, path: Path, form: str) -> float:
     its probabilities and those of the written file, on random images.
 
     The written file takes uint8 (N, 28, 28) and returns float32 (N, 10), as ``model`` does; tflite takes one image at a
-    time. The same model gives the same .onnx bytes.
+    time. The same model gives the same .onnx bytes, unless it has a GRU or a SimpleRNN that is not unrolled.
     Raises InputError, and writes nothing, if the two differ by more than 1e-4.
     """
     if path.exists() and (path.is_dir() or form == "saved_model"):
@@ -40,13 +40,14 @@ def export(model: keras.Model, path: Path, form: str) -> float:
         warnings.simplefilter("ignore")
         written = Path(folder) / f"model{SUFFIXES[form]}"
         options: dict[str, Any] = {"format": "tf_saved_model" if form == "saved_model" else form, "verbose": False}
-        if form == "tflite":
-            written.write_bytes(_tflite(model))
-        else:
-            signature = [keras.InputSpec(shape=(None, SIDE, SIDE), dtype="uint8")]
-            model.export(written, input_signature=signature, **options)
-        if form == "onnx":
-            _renumber(written)
+        with writing(written):
+            if form == "tflite":
+                written.write_bytes(_tflite(model))
+            else:
+                signature = [keras.InputSpec(shape=(None, SIDE, SIDE), dtype="uint8")]
+                model.export(written, input_signature=signature, **options)
+            if form == "onnx":
+                renumber(written)
         difference = float(np.abs(open_exported(written, form)(images) - expected).max())
         if not difference <= TOLERANCE:
             raise InputError(f"{path}: the probabilities differ by {difference:.2g}, more than {TOLERANCE:.0e}")
@@ -67,21 +68,29 @@ def _tflite(model: keras.Model) -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
-def _renumber(path: Path) -> None:
+def renumber(path: Path) -> None:
     """Rename the values of an ONNX file in the order of their use; tf2onnx numbers them differently in each run."""
     model = onnx.load(path)
-    graph = model.graph
-    names = {value.name: value.name for value in (*graph.input, *graph.output)}
+    _rename(model.graph, {value.name: value.name for value in (*model.graph.input, *model.graph.output)})
+    onnx.save(model, path)
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    for value in (*graph.input, *graph.output):
+        value.name = names.setdefault(value.name, f"value_{len(names)}")
     for number, node in enumerate(graph.node):
         node.name = f"{node.op_type}_{number}"
         for values in (node.input, node.output):
             values[:] = [name and names.setdefault(name, f"value_{len(names)}") for name in values]
+        for attribute in node.attribute:
+            # The body of a loop uses values from outside. tf2onnx does not always give it the same nodes.
+            if attribute.HasField("g"):
+                _rename(attribute.g, names)
     weights = sorted(graph.initializer, key=lambda weight: names[weight.name])
     for weight in weights:
         weight.name = names[weight.name]
     del graph.initializer[:], graph.value_info[:]
     graph.initializer.extend(weights)
-    onnx.save(model, path)
 
 
 def open_exported(path: Path, form: str, threads: int | None = None) -> Infer:

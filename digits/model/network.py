@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -15,26 +15,33 @@ from typing import Any
 import numpy as np
 
 from digits.core.errors import InputError
-from digits.core.files import again, replacing
+from digits.core.files import again, replacing, writing
 from digits.core.store import CLASSES, SIDE
+from digits.model import limits, stored
 from digits.model.backend import keras
 
 Spec = Mapping[str, Mapping[str, Any]]
 
 
-def build(layers: Sequence[Spec]) -> keras.Model:
+def build(layers: Sequence[Spec], batch_size: int = 1) -> keras.Model:
     """Build a model from ``layers``: uint8 (N, 28, 28) in, probabilities float32 (N, 10) out.
 
     Scaling to 0...1 is its first layer, so nobody who uses the model can scale differently.
-    Raises InputError for an unknown layer or argument, or if the output is not ten probabilities.
+    Raises InputError for an unknown layer or argument, if the network is too large to be trained in batches of
+    ``batch_size``, or if the output is not ten probabilities.
     """
+    made = []
+    for number, spec in enumerate(layers):
+        key = f"train.network[{number}]"
+        layer = _make(keras.layers, keras.Layer, spec, key, limits.check_layer)
+        made.append((key, layer))
+        with _one_line(f"{key}: {next(iter(spec))} does not fit"):
+            limits.check_size(made, batch_size)
     inputs = keras.Input((SIDE, SIDE), dtype="uint8")
     outputs = keras.layers.Rescaling(1 / 255)(inputs)
     outputs = keras.layers.Reshape((SIDE, SIDE, 1))(outputs)
-    for number, spec in enumerate(layers):
-        key = f"train.network[{number}]"
-        layer = _make(keras.layers, keras.Layer, spec, key)
-        with _one_line(f"{key}: {next(iter(spec))} does not fit"):
+    for key, layer in made:
+        with _one_line(f"{key}: {type(layer).__name__} does not fit"):
             outputs = layer(outputs)
     with _one_line("train.network"):
         model = keras.Model(inputs, outputs)
@@ -133,13 +140,17 @@ def make_loss(spec: Spec) -> keras.losses.Loss:
     return _make(keras.losses, keras.losses.Loss, spec, "train.loss")
 
 
-def _make(module: ModuleType, base: type, spec: Spec, key: str) -> Any:
+def _make(
+    module: ModuleType, base: type, spec: Spec, key: str, check: Callable[[Spec, str], None] | None = None
+) -> Any:
     ((name, arguments),) = spec.items()
     classes = {
         known: member for known, member in vars(module).items() if inspect.isclass(member) and issubclass(member, base)
     }
     if name not in classes:
         raise InputError(f"{key}: Keras has no {base.__name__} {name!r}{_hint(name, classes)}")
+    if check:
+        check(spec, key)
     try:
         return classes[name](**arguments)
     except Exception as error:
@@ -222,7 +233,11 @@ def save(model: keras.Model, path: Path) -> None:
 
     with tempfile.TemporaryDirectory() as folder, replacing(path) as partial:
         dated = Path(folder) / "model.keras"
-        bare.save(dated)
+        try:
+            with writing(dated):
+                bare.save(dated)
+        except ValueError as error:  # A ZIP archive cannot be of 1970, as the clock of a machine without a battery is.
+            raise InputError(f"{path}: cannot be written ({error}); is the clock right?") from None
         with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
             for name in sorted(source.namelist()):
                 content = source.read(name)
@@ -238,7 +253,7 @@ def load(path: Path) -> keras.Model:
     if not path.exists():
         raise InputError(f"{path}: no such file; make it with: dvc repro train")
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = stored.load(path)
         shapes = model.input_shape, model.output_shape
     except Exception as error:  # Keras raises anything from KeyError to BadZipFile.
         raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train')}") from None

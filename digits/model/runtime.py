@@ -1,7 +1,12 @@
 """Run exported networks with ONNX Runtime, without TensorFlow."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,6 +19,9 @@ from digits.core.store import CLASSES, SIDE
 Images = NDArray[np.uint8]
 Infer = Callable[[Images], NDArray[np.float32]]
 
+# What a network may take, which may be a stranger's: bytes; and seconds for a run, and for each image in it.
+BYTES, SECONDS, EACH = 2_000_000_000, 5, 0.1
+
 
 def load(path: Path, threads: int = 0) -> Infer:
     """Return a function that runs the .onnx file: images, uint8 (N, 28, 28), to probabilities, float32 (N, 10).
@@ -22,12 +30,23 @@ def load(path: Path, threads: int = 0) -> Infer:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; make it with: dvc repro export")
+    _limit_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # Errors are raised; its log would repeat them.
     options.log_severity_level = 4
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # A network may have its weights in other files, of which it could name any in its folder: there are none below it.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path / "none"))
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(),
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=False,
+            # It would compute, for as long as that takes, what does not depend on the images.
+            disabled_optimizers=["ConstantFolding"],
+        )
         (given,), (returned,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # ONNX Runtime raises its own exceptions, and ValueError for several inputs.
         raise InputError(f"{path}: not an ONNX network ({' '.join(str(error).split())}); {again('export')}") from None
@@ -37,6 +56,49 @@ def load(path: Path, threads: int = 0) -> Infer:
         )
 
     def infer(images: Images) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, {given.name: images})[0], np.float32)
+        options = onnxruntime.RunOptions()
+        try:
+            with _limited(options, SECONDS + EACH * len(images)):
+                return np.asarray(session.run(None, {given.name: images}, options)[0], np.float32)
+        except Exception as error:  # Its own again.
+            raise InputError(f"{path}: fails ({' '.join(str(error).split())}); {again('export')}") from None
 
+    infer(np.zeros((1, SIDE, SIDE), np.uint8))
     return infer
+
+
+@cache
+def _limit_memory() -> None:
+    """Limit what all networks take together that ask for it."""
+    kind, where = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    memory = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, where)
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg({"max_mem": BYTES}))
+
+
+# The runs under way: when each must have ended, and its options.
+_RUNS: dict[int, tuple[float, Any]] = {}
+
+
+@contextmanager
+def _limited(options: Any, seconds: float) -> Iterator[None]:
+    """Let the run with these ``options`` in the block fail if it takes longer."""
+    _watch()
+    _RUNS[id(options)] = time.monotonic() + seconds, options
+    try:
+        yield
+    finally:
+        del _RUNS[id(options)]
+
+
+@cache
+def _watch() -> None:
+    """Start to end runs that take too long. To start a timer for each would take longer than most of them."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(0.5)
+            for end, options in list(_RUNS.values()):
+                if time.monotonic() > end:
+                    options.terminate = True
+
+    threading.Thread(target=watch, daemon=True).start()

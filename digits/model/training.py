@@ -1,6 +1,5 @@
 """The training loop: shuffling, checkpoints and resuming."""
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 
 from digits.core import store
 from digits.core.errors import InputError
-from digits.core.files import again, replacing, write_table
+from digits.core.files import again, write_table
 from digits.core.store import CLASSES, SIDE, Dataset
+from digits.model import checkpoint
 from digits.model.backend import keras, tf
 
-# Checkpoints of other versions are not resumed, because those round differently.
-VERSIONS = (keras.__version__, tf.__version__)
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 Row = dict[str, float]
 
@@ -51,12 +49,12 @@ def train(
     seed: int,
     keep: str,
     curves: Path,
-    checkpoint: Path,
+    state: Path,
 ) -> list[Row]:
     """Train the compiled ``model`` in place and return each epoch's losses, accuracies and seconds.
 
     Epoch e, counted from 0, trains on ``passes[e % len(passes)]``, .npz files of ``count`` images each, in an order
-    drawn from (seed, e). ``curves``, a .tsv, and ``checkpoint`` are rewritten after each epoch. If ``checkpoint``
+    drawn from (seed, e). ``curves``, a .tsv, and ``state``, a checkpoint, are rewritten after each epoch. If ``state``
     exists, training resumes from it and ends with the same bits as if it had never stopped. The weights kept are those
     of the ``last`` epoch or of the ``best``: the most accurate on ``validation``, the lower loss breaking ties.
 
@@ -67,8 +65,8 @@ def train(
             "train.keep: should be last: the optimizer's use_ema averages the weights only after the last epoch"
         )
     model.optimizer.build(model.trainable_variables)
-    state = _State(model, epochs, keep, curves, checkpoint)
-    first = state.restore()
+    keeper = _State(model, epochs, keep, curves, state)
+    first = keeper.restore()
     model.fit(
         batches(passes, range(first, epochs), count, batch_size, seed),
         steps_per_epoch=-(-count // batch_size),
@@ -77,13 +75,13 @@ def train(
         validation_data=(validation.images, one_hot(validation.labels)),
         validation_batch_size=1000,
         shuffle=False,
-        callbacks=[state],
+        callbacks=[keeper],
         # A progress bar for people, one line per epoch for logs.
         verbose=1 if sys.stdout.isatty() else 2,
     )
     if keep == "best":
-        _assign(model.variables, state.best)
-    return state.rows
+        _assign(model.variables, keeper.best)
+    return keeper.rows
 
 
 def kept_row(rows: Sequence[Row], keep: str) -> Row:
@@ -128,29 +126,20 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
     is among the model's variables.
     """
 
-    def __init__(self, model: keras.Model, epochs: int, keep: str, curves: Path, checkpoint: Path) -> None:
+    def __init__(self, model: keras.Model, epochs: int, keep: str, curves: Path, state: Path) -> None:
         super().__init__()
         self.network = model
-        self.epochs, self.keep, self.curves, self.checkpoint = epochs, keep, curves, checkpoint
+        self.epochs, self.keep, self.curves, self.state = epochs, keep, curves, state
         self.rows: list[Row] = []
         self.best: list[NDArray[Any]] = []
         self.begun = 0.0
 
     def restore(self) -> int:
         """Load the checkpoint, if there is one, and return the number of finished epochs."""
-        if not self.checkpoint.exists():
+        saved = checkpoint.load(self.state, "weights", "slots", "best")
+        if not saved:
             return 0
-        try:
-            with np.load(self.checkpoint, allow_pickle=False) as archive:
-                rows = json.loads(str(archive["rows"]))
-                weights, slots, best = (
-                    [archive[f"{group}{number}"] for number in range(int(archive[group]))]
-                    for group in ("weights", "slots", "best")
-                )
-        except Exception as error:  # A power cut, for example, may leave anything.
-            print(f"warning: {self.checkpoint}: damaged ({error}); starting with the first epoch", file=sys.stderr)
-            return 0
-        self.rows, self.best = rows, best
+        self.rows, (weights, slots, self.best) = saved
         # DVC has deleted the curves, and there may be no epoch left that would write them again.
         self._draw()
         _assign(self.network.variables, weights)
@@ -163,10 +152,11 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
-        if not np.isfinite(logs["loss"]):
-            raise InputError(
-                f"train.optimizer: the loss is {logs['loss']} in epoch {epoch + 1}; lower its learning rate"
-            )
+        for name in ("loss", "val_loss"):
+            if not np.isfinite(logs[name]):
+                raise InputError(
+                    f"train.optimizer: the {name} is {logs[name]} in epoch {epoch + 1}; lower its learning rate"
+                )
         seconds = time.perf_counter() - self.begun
         self.rows.append(
             {"epoch": epoch + 1, **{column: float(logs[column]) for column in COLUMNS[1:]}, "seconds": seconds}
@@ -180,17 +170,10 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
         write_table(self.curves, [{column: row[column] for column in COLUMNS} for row in self.rows])
 
     def _save(self) -> None:
-        groups = {
-            "weights": [variable.numpy() for variable in self.network.variables],
-            "slots": [variable.numpy() for variable in self.network.optimizer.variables],
-            "best": self.best,
-        }
-        arrays = {
-            f"{group}{number}": array for group, members in groups.items() for number, array in enumerate(members)
-        }
-        counts = {group: np.array(len(members)) for group, members in groups.items()}
-        with replacing(self.checkpoint) as partial, partial.open("wb") as file:
-            np.savez(file, rows=np.array(json.dumps(self.rows)), allow_pickle=False, **arrays, **counts)
+        weights, slots = (
+            [variable.numpy() for variable in each.variables] for each in (self.network, self.network.optimizer)
+        )
+        checkpoint.save(self.state, self.rows, weights=weights, slots=slots, best=self.best)
 
 
 def _assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> None:

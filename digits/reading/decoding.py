@@ -42,8 +42,8 @@ def decode(source: Source) -> tuple[Grey, float]:
     name = printable(source) if isinstance(source, str | Path) else "the image"
     try:
         with warnings.catch_warnings():
-            # Pillow warns, and later refuses, by limits of its own.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns by limits of its own, and of damage that it reads over.
+            warnings.simplefilter("ignore")
             image = _open(source)
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError

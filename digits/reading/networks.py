@@ -25,7 +25,7 @@ def load(path: Path, stage: str) -> Run:
     # The threads of one network would take time from the next one.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=False)
         (given,), (_,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # ONNX Runtime raises its own exceptions.
         reason = " ".join(str(error).split())

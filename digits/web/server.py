@@ -24,7 +24,8 @@ def listen(host: str, port: int) -> socket.socket:
 def run(app: FastAPI, opened: socket.socket, browser: bool) -> None:
     """Serve ``app`` until interrupted; with ``browser``, open its page."""
     host, port = opened.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    # What was opened to all addresses is reached by one of them.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print(f"Draw digits, or read a photo, at {address} (Ctrl-C ends it)", flush=True)
     # Where nobody looks at what is printed, nobody looks at a browser.

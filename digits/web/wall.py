@@ -35,7 +35,7 @@ class Wall:
     def __init__(self, app: ASGIApp, hosts: Sequence[str], origins: Sequence[str]) -> None:
         self.app, self.origins, self.requests = app, {*map(str.lower, origins)}, 0
         # Whoever opens the server to other machines reaches it by any of its addresses.
-        self.public = not {"0.0.0.0", "[::]"}.isdisjoint(hosts)
+        self.public = not {"0.0.0.0", "[::]"}.isdisjoint(hosts)  # noqa: S104
         names = (HOST.fullmatch(each.partition("//")[2]) for each in self.origins)
         self.names = {"localhost", "127.0.0.1", "[::1]", *hosts, *(each["name"] for each in names if each)}
 

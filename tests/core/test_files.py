@@ -1,9 +1,14 @@
+import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from digits.core.errors import InputError
-from digits.core.files import read_table, replacing, write_table
+from digits.core.files import read_table, replacing, write_table, write_text
+from tests.repository import ROOT
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
@@ -42,3 +47,52 @@ def test_the_error_for_a_damaged_table_names_the_file_and_the_command(tmp_path: 
 def test_the_error_for_a_missing_table_names_the_file_and_the_command(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"table\.csv: no such file; .*dvc repro --force train"):
         read_table(tmp_path / "table.csv", "train", {"epoch": int})
+
+
+def test_several_processes_may_write_one_file(tmp_path: Path) -> None:
+    # Each writes one letter many times over, and checks that no other's are mixed with it.
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from digits.core.files import replacing
+        path, letter = Path(sys.argv[1]), sys.argv[2]
+        for _ in range(40):
+            with replacing(path) as partial:
+                partial.write_text(letter * 100_000)
+            assert len(text := path.read_text()) == 100_000 and len(set(text)) == 1
+    """
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, tmp_path / "file", letter], env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        for letter in "abc"
+    ]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_killed_processes_left_is_deleted_after_a_day(tmp_path: Path) -> None:
+    path = tmp_path / "file[1]"
+    old, new, other = (tmp_path / f"{name}.partial" for name in ("file[1].1-2", "file[1].3-4", "file1.5-6"))
+    for each in (old, new, other):
+        each.write_text("half")
+    for each in (old, other):
+        os.utime(each, (0, 0))
+    write_text(path, "whole")
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, new.name, other.name}
+
+
+def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    message = r"file: cannot be written \(No space left on device\); [\d,]+ MB are free in "
+    with pytest.raises(InputError, match=message), replacing(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"inner/file: cannot be written \(Not a directory\); .* MB are free in "):
+        write_text(tmp_path / "file" / "inner" / "file", "")

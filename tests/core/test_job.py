@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -6,7 +8,7 @@ import yaml
 
 from digits.core.job import run_stage
 from digits.core.params import Params
-from tests.repository import PARAMS
+from tests.repository import PARAMS, ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +55,37 @@ def test_an_option_that_the_stage_would_ignore_is_refused(
         run_stage(stage)
     assert ended.value.code == 2
     assert "--processed" in capsys.readouterr().err
+
+
+def test_a_stage_runs_once_at_a_time(here: Path) -> None:
+    program = here / "stage.py"
+    program.write_text(
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from digits.core.job import run_stage\n"
+        "def main(folder: Path) -> None:\n"
+        "    print('runs', flush=True)\n"
+        "    time.sleep(float(sys.stdin.readline()))\n"
+        "if __name__ == '__main__':\n"
+        "    run_stage(main)\n"
+    )
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, str(program), *arguments]
+        return subprocess.Popen(command, cwd=here, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    first = start()
+    assert first.stdout
+    assert first.stdout.readline() == "runs\n"
+    second = start()
+    _, told = second.communicate("0\n", timeout=60)
+    assert told == f"error: {program}: process {first.pid} runs this stage already; wait until it ends, or stop it\n"
+    assert second.returncode == 1
+    # In another folder it is another stage.
+    assert start("--folder", "other").communicate("0\n", timeout=60) == ("runs\n", "")
+    # A killed one blocks nobody.
+    first.kill()
+    first.wait()
+    assert start().communicate("0\n", timeout=60) == ("runs\n", "")

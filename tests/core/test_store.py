@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,22 @@ def test_arrays_of_the_wrong_type_or_shape_are_rejected(tmp_path: Path, images: 
     store.save(tmp_path / "train.npz", Dataset("mnist", images, labels))
     with pytest.raises(InputError, match=r"train\.npz: (images|labels) are"):
         store.load(tmp_path / "train.npz", "preprocess")
+
+
+def test_what_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train.npz"
+    np.savez_compressed(path, name=np.array("mnist"), images=np.zeros(store.BYTES, np.uint8), labels=np.zeros(1))
+    with pytest.raises(InputError, match=r"train\.npz: damaged \(it would take far more memory"):
+        store.load(path, "preprocess")
+
+
+def test_what_is_no_array_is_refused(tmp_path: Path, dataset: Dataset) -> None:
+    path = tmp_path / "train.npz"
+    store.save(path, dataset)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**members, "images.npy": b"something else"}.items():
+            archive.writestr(name, content)
+    with pytest.raises(InputError, match=r"train\.npz: damaged \(a part of it is no array"):
+        store.load(path, "preprocess")

@@ -35,6 +35,12 @@ def test_an_exported_model_gives_the_same_probabilities(model: keras.Model, tmp_
     np.testing.assert_allclose(export.open_exported(path, form)(images), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU"])
+def test_a_network_with_a_loop_is_exported(tmp_path: Path, name: str) -> None:
+    model = network.build([{"Reshape": {"target_shape": [28, 28]}}, {name: {"units": 4}}, LAYERS[-1]])
+    assert export.export(model, tmp_path / "model.onnx", "onnx") < 1e-5
+
+
 def test_the_same_model_gives_the_same_onnx_bytes(model: keras.Model, tmp_path: Path) -> None:
     # Python orders sets of names differently in each process.
     network.save(model, tmp_path / "model.keras")

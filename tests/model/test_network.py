@@ -35,7 +35,7 @@ def test_scaling_is_part_of_the_model() -> None:
         ([{"Conv2D": {"filters": 2}}, *SMALL], r"network\[0\]: Conv2D: .*kernel_size"),
         ([{"Conv2D": {"filters": -1, "kernel_size": 3}}, *SMALL], r"network\[0\]: Conv2D: .*filters"),
         ([{"Conv2D": {"filters": 2, "kernel_size": 40}}, *SMALL], r"network\[0\]: Conv2D does not fit: .*negative"),
-        ([{"Flatten": {}}, {"MaxPooling2D": {}}, DENSE], r"network\[1\]: MaxPooling2D does not fit: .*ndim"),
+        ([{"Flatten": {}}, {"MaxPooling2D": {}}, DENSE], r"network\[1\]: MaxPooling2D does not fit: ."),
         ([{"MaxPooling2D": {"pool_size": 100}}, *SMALL], r"network\[0\]: MaxPooling2D does not fit: (?!Exception)"),
         ([{"BatchNormalization": {"axis": 9}}, *SMALL], r"network\[0\]: BatchNormalization"),
         ([{"UpSampling2D": {"interpolation": "foo"}}, *SMALL], r"train\.network.*: "),

@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
 from digits.core.errors import InputError
 from digits.model import runtime
+from tests.attacks import strange_files
 
 
 def write(path: Path, given: list[int | str], kind: int = TensorProto.UINT8) -> None:
@@ -35,3 +37,31 @@ def test_another_network_is_refused(tmp_path: Path, given: list[int | str], kind
     write(tmp_path / "other.onnx", given, kind)
     with pytest.raises(InputError, match=r"other\.onnx: takes .*, not 28x28 and 10"):
         runtime.load(tmp_path / "other.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("numbers in another file", "not an ONNX network"),
+        ("a loop that never ends", "fails .*terminate"),
+        ("a tensor of four gigabytes", "fails .*memory"),
+        ("an index far outside", "fails .*index|fails .*indices"),
+    ],
+)
+def test_a_network_by_a_stranger_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.setattr(runtime, "SECONDS", 1)
+    (tmp_path / "secret.txt").write_bytes(bytes(1000))
+    path = tmp_path / "strange.onnx"
+    path.write_bytes(strange_files.networks(tmp_path / "secret.txt")[name])
+    with pytest.raises(InputError, match=rf"strange\.onnx: {message}") as caught:
+        runtime.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_of_another_shape_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plain.onnx"
+    path.write_bytes(strange_files.networks(tmp_path / "secret.txt")["plain"])
+    with pytest.raises(InputError, match="fails"):
+        runtime.load(path)(np.zeros((1, 27, 28), np.uint8))

@@ -55,7 +55,7 @@ class Lab:
             seed=seed,
             keep=keep,
             curves=self.folder / f"{name}.tsv",
-            checkpoint=self.folder / f"{name}.npz",
+            state=self.folder / f"{name}.npz",
         )
         return model, rows
 

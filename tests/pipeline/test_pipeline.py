@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -275,3 +276,32 @@ def test_dvc_speaks_of_the_root_pipeline_only(finished: Repository, tmp_path: Pa
 def test_a_fresh_clone_reports_its_status_in_a_screenful(finished: Repository, tmp_path: Path) -> None:
     finished.run("git", "clone", "-q", ".", str(tmp_path / "clone"))
     assert len(Repository(tmp_path / "clone").run("dvc", "status").splitlines()) < 40
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["plots/training.tsv", "plots/layers.csv", "plots/confusion.csv", "plots/digits.csv", "plots/reliability.csv"],
+        ["metrics/validation.json", "metrics/test.json", "metrics/unshifted.json"],
+        ["data/processed/train.npz", "data/augmented/01.npz", "data/predictions.npz", "models/model.keras"],
+        ["models/digits.onnx", "models/training.json", "plots/figures/curves.png"],
+    ],
+)
+def test_damaged_outputs_are_noticed_and_made_again(finished: Repository, tmp_path: Path, files: list[str]) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    whole = {name: (copy.path / name).read_bytes() for name in files}
+    for name, content in whole.items():
+        # Of the same size and form, so that a stage could read a table without an error.
+        damaged = re.sub(rb"[0-9]", lambda digit: b"7" if digit[0] != b"7" else b"1", content)
+        assert damaged != content
+        (copy.path / name).unlink()
+        (copy.path / name).write_bytes(damaged)
+    status = copy.run("dvc", "status")
+    changed = set(re.findall(r"modified: +(\S+)", status))
+    # A folder is an output as a whole.
+    assert all({name, Path(name).parent.as_posix()} & changed for name in files), status
+    copy.run("dvc", "repro")
+    assert {name: (copy.path / name).read_bytes() for name in files} == whole
+    assert copy.hashes() == finished.hashes()
+    # Nothing in Git, such as tables and figures that are made from these files, differs either.
+    assert copy.run("git", "status", "--short") == ""

@@ -109,16 +109,6 @@ def test_a_damaged_state_is_not_used(
     np.testing.assert_array_equal(values(model), whole[1])
 
 
-def test_a_training_goes_on_only_with_the_same_parameters_and_inputs(folder: Path) -> None:
-    data = folder / "data.npz"
-    data.write_bytes(b"one")
-    state = training.checkpoint(SECTION, data)
-    assert state == training.checkpoint(SECTION.model_copy(), data)
-    assert state != training.checkpoint(SECTION.model_copy(update={"seed": 1}), data)
-    data.write_bytes(b"other")
-    assert state != training.checkpoint(SECTION, data)
-
-
 def test_a_loss_that_is_not_finite_is_blamed_on_the_optimizer(folder: Path) -> None:
     def broken(step: int) -> Batch:
         crops, labels = batch(step)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digits import __main__ as command_line
+from digits import command_line
 from digits.core.errors import InputError
 from digits.web import server
 from tests.repository import ROOT

@@ -1,0 +1,107 @@
+"""A real server that gets damaged images: each answer is one line of JSON, and it outlives them in little memory."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tests.attacks.images import FORMATS, damaged, encoded
+from tests.repository import ROOT
+
+# Bytes that the server may have taken at any time, and seconds until it answers.
+MOST, SECONDS = 600_000_000, 30
+ANSWERS = (200, 413, 415, 422)
+# What else is sent: nothing, text, zeros, a form without an end, and more than the server takes.
+OTHERS = {
+    "nothing": b"",
+    "text": b"no image",
+    "zeros": bytes(100_000),
+    "a form that breaks off": b"--a\r\nContent-Disposition: form-data; name=x; filename=y\r\n\r\n\x89PNG",
+    "21 MB": bytes(21_000_000),
+}
+
+
+def attack(seed: int, long: bool) -> Iterator[tuple[str, str]]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "told").open("w+b") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "digits", "serve", "--no-browser", "--port", str(port)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=told,
+        )
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            for name, content in OTHERS.items():
+                yield name, _post(port, content, "multipart/form-data; boundary=a" if "form" in name else "image/png")
+            for number in range(seed, seed + (500 if long else 60)):
+                random = np.random.default_rng(number)
+                form, mode = FORMATS[number % len(FORMATS)]
+                content = damaged(encoded(form, mode, random), random)
+                kind = "multipart/form-data; boundary=a" if number % 3 == 0 else "image/png"
+                yield f"{number} ({form}, {mode})", _post(port, _form(content) if number % 3 == 0 else content, kind)
+            yield "a form with all of them", _post(port, _form(*_all(seed)), "multipart/form-data; boundary=a")
+            yield "the end", "" if process.poll() is None else f"the server ended: {process.returncode}"
+            peak = _peak(process.pid)
+            yield "memory", f"{peak / 1e6:.0f} MB" if peak > MOST else ""
+        finally:
+            process.kill()
+            process.wait()
+        told.seek(0)
+        lines = told.read().decode(errors="replace")
+        yield "what it told", lines[-500:]
+
+
+def _all(seed: int) -> Iterator[bytes]:
+    for number, (form, mode) in enumerate(FORMATS):
+        random = np.random.default_rng(seed + number)
+        yield damaged(encoded(form, mode, random), random)
+
+
+def _form(*files: bytes) -> bytes:
+    parts = [
+        b'--a\r\nContent-Disposition: form-data; name="f"; filename="%d"\r\n\r\n%b\r\n' % (number, content)
+        for number, content in enumerate(files)
+    ]
+    return b"".join(parts) + b"--a--\r\n"
+
+
+def _post(port: int, content: bytes, kind: str) -> str:
+    """Return what is wrong with the answer."""
+    connection, start = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS), time.monotonic()
+    try:
+        with contextlib.closing(connection):
+            connection.request("POST", "/read", content, {"Content-Type": kind})
+            answer = connection.getresponse()
+            text = answer.read().decode()
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer after {time.monotonic() - start:.0f} s: {error!r}"
+    if answer.status not in ANSWERS:
+        return f"{answer.status}: {text[:200]}"
+    try:
+        decoded = json.loads(text)
+    except ValueError as error:
+        return f"{answer.status}: no JSON ({error}): {text[:200]}"
+    errors = [each.get("error", "") for each in (decoded if isinstance(decoded, list) else [decoded])]
+    if "\n" in text or any("\n" in each for each in errors):
+        return f"{answer.status}: several lines: {text[:200]}"
+    return "" if (answer.status == 200) == ("error" not in decoded) else f"{answer.status}: {text[:200]}"
+
+
+def _peak(pid: int) -> int:
+    """Return the largest memory that a process has had, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    return int(found[1]) * 1024 if found else MOST + 1
