@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from benchmarks import processes
@@ -34,7 +35,7 @@ def main() -> None:
             for path in passes[: max(1, quarters // 4)]:
                 whole = store.load(path, "augment")
                 count = len(whole.labels) // 4 if quarters == 1 else len(whole.labels)
-                store.save(augmented / path.name, store.Dataset(whole.name, whole.images[:count], whole.labels[:count]))
+                store.save(augmented / path.name, whole.part(np.arange(count)))
             file = Path(folder) / "recipe.yaml"
             file.write_text(yaml.safe_dump({"once": {"train": {"epochs": max(1, quarters // 4)}}}), encoding="utf-8")
             cost = processes.run_module("stages.train", "--recipe", f"{file}:once", "--folder", folder)

@@ -12,7 +12,7 @@ import statistics
 import time
 from pathlib import Path
 
-from digits.core import params
+from digits.core import params, store
 from digits.core.errors import run_main
 
 ROUNDS = 3
@@ -24,14 +24,16 @@ def main() -> None:
     from digits.model.backend import tf
 
     def batches(number: int) -> tf.data.Dataset:
-        return training.batches(passes, range(number, number + 1), images, section.batch_size, section.seed)
+        epochs = range(number, number + 1)
+        return training.batches(passes, epochs, images, section.batch_size, section.seed, classes)
 
     section = params.load().train
     passes = sorted(Path("data/augmented").glob("*.npz")) or [Path("data/augmented/00.npz")]
     images = training.count_images(passes)
+    classes = len(store.load(passes[0], "augment").symbols.classes)
     steps = -(-images // section.batch_size)
     training.make_deterministic(section.seed)
-    model = network.build(section.network)
+    model = network.build(section.network, section.batch_size, classes)
     network.compile_model(model, section.optimizer, section.loss, steps * (2 * ROUNDS + 2))
     in_memory = batches(0).cache().prefetch(tf.data.AUTOTUNE)
     ratios = []

@@ -24,7 +24,7 @@ MOST_BYTES = 200_000_000
 
 def main() -> None:
     """Run the command that the arguments name."""
-    parser = argparse.ArgumentParser(prog="digits", description="Read handwritten digits, and inspect a model.")
+    parser = argparse.ArgumentParser(prog="digits", description="Read digits or other symbols, and inspect a model.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add_model(command: argparse.ArgumentParser) -> None:
@@ -114,7 +114,8 @@ def read(images: Sequence[str], model: Path, min_probability: float, as_json: bo
     if show and len(sources) != 1:
         raise InputError(f"--show {show}: needs a single image, not {len(sources)}")
     failed = False
-    readings = Recognizer.load(model).read_all(sources)
+    recognizer = Recognizer.load(model)
+    readings, nothing = recognizer.read_all(sources), "no digit" if recognizer.symbols.are_digits else "nothing"
     progress = tqdm(zip(sources, readings, strict=True), total=len(sources), unit="image", disable=None)
     for source, reading in progress:
         name = "-" if isinstance(source, bytes) else str(source)
@@ -134,7 +135,7 @@ def read(images: Sequence[str], model: Path, min_probability: float, as_json: bo
             least = min(each.probability for each in reading.digits)
             print(f"{printable(name)}: {reading.text.replace(chr(10), ' / ')} ({least:.3f})")
         else:
-            print(f"{printable(name)}: no digit")
+            print(f"{printable(name)}: {nothing}")
         if show:
             # Here, because Matplotlib takes longer to import than most images to read.
             from digits.report import annotated, basics
@@ -235,7 +236,7 @@ def export(model: Path, form: str, out: Path | None) -> None:
     from digits.model import export, network
 
     path = out or model.with_suffix(export.SUFFIXES[form])
-    difference = export.export(network.load(model), path, form)
+    difference = export.export(network.load(model), path, form, network.load_symbols(model))
     print(f"{path}: written; its probabilities differ from Keras's by at most {difference:.1e}")
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from digits.core import params
 from digits.core.errors import InputError
-from digits.core.params import KerasObject, Section, Seed
+from digits.core.params import KerasObject, Section, Seed, Threads
 
 FILE = Path("reader/params.yaml")
 S = TypeVar("S", bound=Section)
@@ -20,6 +20,7 @@ class Trained(Section):
     """What both networks are trained with."""
 
     seed: Seed
+    threads: Threads
     steps: Annotated[int, Field(ge=10, le=1_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=1000)]
     examples: Annotated[int, Field(ge=1, le=1000)]

@@ -1,4 +1,5 @@
-"""Download the raw files of the dataset, or write a sample of MNIST if no mirror can be reached."""
+"""Download the raw files of the dataset, or write a sample of MNIST if no mirror can be reached; or list the images of
+a folder."""
 
 import os
 import shutil
@@ -8,7 +9,7 @@ from pathlib import Path
 from digits.core.errors import InputError
 from digits.core.job import run_stage
 from digits.core.params import Params
-from digits.data import datasets, mirrors
+from digits.data import datasets, folders, mirrors
 
 WARNING = """
 ################################################################################
@@ -26,6 +27,12 @@ WARNING = """
 
 def main(params: Params, folder: Path) -> None:
     section, raw = params.download, folder / "data" / "raw"
+    if section.dataset == "folder":
+        path = Path(section.path)
+        found = folders.find(path)
+        folders.save(found, raw / path.resolve().name / folders.LIST)
+        print(f"{path}: {len(found):,} images of {len(folders.classes(found)):,} classes")
+        return
     sources = [*filter(None, [os.environ.get("MNIST_MIRROR")]), *section.mirrors.get(section.dataset, [])]
     try:
         mirrors.download(section.dataset, sources, raw / section.dataset)

@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.core import store
+from digits.core import confusion, store
 from digits.core.files import write_json, write_table
 from digits.core.job import run_stage
 from digits.core.params import Params
-from digits.model import metrics, network
+from digits.model import backend, metrics, network
 
 
 def main(params: Params, processed: Path, folder: Path) -> None:
     section, plots = params.evaluate, folder / "plots"
+    backend.use(params.train.threads)
     test = store.load(processed / "test.npz", "preprocess")
     model = network.load(folder / "models" / "model.keras")
     views = [model.predict(view, batch_size=1000, verbose=0) for view in shifted(test.images, section.shift)]
@@ -23,9 +24,14 @@ def main(params: Params, processed: Path, folder: Path) -> None:
     for name, each in (("test", measured), ("unshifted", metrics.classification(test.labels, views[0]))):
         write_json(folder / "metrics" / f"{name}.json", {"dataset": test.name, **each})
     store.save(folder / "data" / "predictions.npz", test, probabilities=probabilities)
-    pairs = zip(test.labels, probabilities.argmax(axis=1), strict=True)
-    write_table(plots / "confusion.csv", [{"actual": actual, "predicted": predicted} for actual, predicted in pairs])
-    write_table(plots / "digits.csv", metrics.by_digit(test.labels, probabilities))
+    classes, predicted = test.symbols.classes, probabilities.argmax(axis=1)
+    shown = confusion.most_confused(confusion.matrix(test.labels, predicted, len(classes)))
+    kept = np.isin(test.labels, shown) & np.isin(predicted, shown)
+    pairs = zip(test.labels[kept], predicted[kept], strict=True)
+    write_table(
+        plots / "confusion.csv", [{"actual": classes[true], "predicted": classes[each]} for true, each in pairs]
+    )
+    write_table(plots / "classes.csv", metrics.by_class(test.labels, probabilities, classes))
     write_table(plots / "reliability.csv", metrics.reliability(test.labels, probabilities))
     print(f"{test.name}, test: {metrics.summary(measured)}")
 

@@ -11,7 +11,8 @@ def main(folder: Path) -> None:
     models = folder / "models"
     dataset = read_json(folder / "metrics" / "validation.json", "train", "dataset")["dataset"]
     path = models / "digits.onnx"
-    export.export(network.load(models / "model.keras"), path, "onnx")
+    trained = models / "model.keras"
+    export.export(network.load(trained), path, "onnx", network.load_symbols(trained))
     print(f"{path}: trained on {dataset}")
     if dataset != "mnist":
         print(f"it replaces the committed network, which was trained on all of MNIST; to go back: git checkout {path}")

@@ -11,7 +11,7 @@ from digits.report import architecture, basics, curves, galleries, measures
 EPOCH = {"epoch": int, "loss": float, "accuracy": float, "val_loss": float, "val_accuracy": float}
 LAYER = {"layer": str, "details": str, "output": str, "parameters": int}
 ACCURACY = {"images": int, "errors": int, "accuracy": float, "accuracy_low": float, "accuracy_high": float}
-DIGIT = {"digit": int, **ACCURACY}
+CLASS = {"class": str, **ACCURACY}
 BIN = {"confidence": float, **ACCURACY}
 
 
@@ -21,23 +21,23 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     deformed = store.load(augmented / "00.npz", "augment")
     test = store.load(data / "predictions.npz", "evaluate")
     probabilities = store.load_arrays(data / "predictions.npz", "evaluate", "probabilities")["probabilities"]
-    some = galleries.of_each_digit(train.labels, section.examples)
-    one = galleries.of_each_digit(train.labels)
-    tested = galleries.of_each_digit(test.labels, section.examples)
+    names, predicted = test.symbols.classes, probabilities.argmax(axis=1)
+    some, tested = (galleries.of_each_class(each.labels, len(names), section.examples) for each in (train, test))
+    row = galleries.of_each_class(train.labels, len(names), galleries.COLUMNS, galleries.COLUMNS)
     epochs = read_table(plots / "training.tsv", "train", EPOCH)
     layers = read_table(plots / "layers.csv", "train", LAYER)
-    digits = read_table(plots / "digits.csv", "evaluate", DIGIT)
+    classes = read_table(plots / "classes.csv", "evaluate", CLASS)
     bins = read_table(plots / "reliability.csv", "evaluate", BIN)
     for name, figure in {
-        "examples": galleries.examples(train.images[some], train.labels[some]),
-        "augmentation": galleries.augmentation(train.images[one], deformed.images[one]),
+        "examples": galleries.examples(train.images[some], train.labels[some], names),
+        "augmentation": galleries.augmentation(train.images[row], deformed.images[row]),
         "network": architecture.layers(layers),
         "curves": curves.curves(epochs),
-        "predictions": galleries.predictions(test.images[tested], test.labels[tested], probabilities[tested]),
-        "confusion_matrix": measures.confusion(test.labels, probabilities.argmax(axis=1)),
-        "accuracy_by_digit": measures.accuracy_by_digit(digits),
+        "predictions": galleries.predictions(test.images[tested], test.labels[tested], probabilities[tested], names),
+        "confusion_matrix": measures.confusion(test.labels, predicted, names),
+        "accuracy_by_class": measures.accuracy_by_class(classes),
         "reliability_diagram": measures.reliability(bins),
-        "mistakes": galleries.mistakes(test.images, test.labels, probabilities, section.mistakes),
+        "mistakes": galleries.mistakes(test.images, test.labels, probabilities, section.mistakes, names),
     }.items():
         basics.save(figure, plots / "figures" / f"{name}.png", section.dpi)
     print(f"{test.name}: see {plots / 'figures'}")

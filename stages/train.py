@@ -8,7 +8,7 @@ from digits.core import store
 from digits.core.files import write_json, write_table
 from digits.core.job import run_stage
 from digits.core.params import Params
-from digits.model import checkpoint, metrics, network, training
+from digits.model import backend, checkpoint, metrics, network, training
 
 
 def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None:
@@ -18,10 +18,12 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
     count = training.count_images(passes)
 
+    backend.use(section.threads)
     training.make_deterministic(section.seed)
-    model = network.build(section.network, section.batch_size)
     steps = section.epochs * -(-count // section.batch_size)
-    network.compile_model(model, section.optimizer, section.loss, steps)
+    with backend.spread():
+        model = network.build(section.network, section.batch_size, len(validation.symbols.classes))
+        network.compile_model(model, section.optimizer, section.loss, steps)
     if section.calibrate:
         network.output_layer(model)  # Fails now rather than after hours of training.
     write_table(plots / "layers.csv", network.list_layers(model))
@@ -76,7 +78,7 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
             "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         },
     )
-    network.save(model, folder / "models" / "model.keras")
+    network.save(model, folder / "models" / "model.keras", validation.symbols)
     state.unlink(missing_ok=True)
     print(f"{validation.name}, validation after {section.epochs} epochs: {metrics.summary(validated)}")
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from digits.core import interrupts
 from digits.core.store import Dataset
 from tests import browser as browsers
 from tests.repository import PARAMS, ROOT
@@ -19,6 +20,12 @@ settings.load_profile("untimed")
 def pytest_configure() -> None:
     if not (ROOT / ".git").exists():
         pytest.exit("the tests need a Git clone of the project, not a ZIP: git clone", returncode=1)
+    interrupts.allow()
+
+
+def pytest_collection_finish() -> None:
+    # Programs that tests import have taken Ctrl-C: it would end the tests without a word, and leave servers running.
+    interrupts.allow()
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ PROJECT = [
     ".gitignore",
     "dvc.yaml",
     "params.yaml",
+    "data/none",
+    "reader/params.yaml",
     "digits",
     "stages",
 ]
@@ -35,8 +37,15 @@ NETWORK: list[dict[str, dict[str, Any]]] = [
 
 # Every key is set, so that no test depends on the root's params.yaml.
 PARAMS: dict[str, dict[str, Any]] = {
-    "download": {"dataset": "mnist", "mirrors": {}, "offline": "sample"},
-    "preprocess": {"seed": 0, "validation": 5000},
+    "download": {"dataset": "mnist", "path": "data/none", "mirrors": {}, "offline": "sample"},
+    "preprocess": {
+        "seed": 0,
+        "validation": 5000,
+        "test": 10000,
+        "fit": "digit",
+        "polarity": "auto",
+        "unreadable": "skip",
+    },
     "augment": {
         "seed": 0,
         "passes": 2,
@@ -49,6 +58,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     },
     "train": {
         "seed": 0,
+        "threads": 2,
         "network": NETWORK,
         "optimizer": {
             "AdamW": {"learning_rate": {"CosineDecay": {"initial_learning_rate": 0.01, "decay_steps": "90%"}}}

@@ -4,8 +4,6 @@ import os
 import sys
 from collections.abc import Callable
 
-from digits.core import interrupts
-
 
 class InputError(Exception):
     """A bad parameter, file or network. The message names it and says what is wrong and how to fix it."""
@@ -18,6 +16,9 @@ def run_main(main: Callable[[], None]) -> None:
     interrupted one must not. If whatever reads stdout stops reading, as ``head`` does, the program ends silently with
     exit code 1.
     """
+    # Only here: to import it takes Ctrl-C, which a program that uses the library must keep.
+    from digits.core import interrupts
+
     interrupts.allow()
     try:
         main()

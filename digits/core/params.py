@@ -12,6 +12,7 @@ from digits.core.errors import InputError
 T = TypeVar("T")
 DatasetName = Literal["mnist", "fashion-mnist", "kmnist"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Threads = Annotated[int, Field(ge=1, le=256)]
 # The name of a Keras class with its arguments, such as {Dense: {units: 10}}.
 KerasObject = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 
@@ -23,7 +24,8 @@ class Section(BaseModel):
 
 
 class Download(Section):
-    dataset: DatasetName
+    dataset: Literal["mnist", "fashion-mnist", "kmnist", "folder"]
+    path: Annotated[str, Field(min_length=1)]
     mirrors: dict[DatasetName, list[str]]
     offline: Literal["sample", "fail"]
 
@@ -31,6 +33,10 @@ class Download(Section):
 class Preprocess(Section):
     seed: Seed
     validation: Annotated[int, Field(ge=200, le=59_000)]
+    test: Annotated[int, Field(ge=200, le=59_000)]
+    fit: Literal["digit", "resize"]
+    polarity: Literal["auto", "light", "dark"]
+    unreadable: Literal["skip", "fail"]
 
 
 class Augment(Section):
@@ -46,6 +52,7 @@ class Augment(Section):
 
 class Train(Section):
     seed: Seed
+    threads: Threads
     network: Annotated[list[KerasObject], Field(min_length=1, max_length=200)]
     optimizer: KerasObject
     loss: KerasObject

@@ -35,6 +35,14 @@ _FORMS = {
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+    keys = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        # Each merge copies the keys of what it merges, which may be merged from others.
+        super().flatten_mapping(node)
+        self.keys += len(node.value)
+        if self.keys > MOST_VALUES:
+            raise yaml.constructor.ConstructorError(None, None, f"more than {MOST_VALUES:,} keys", node.start_mark)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         known = set()

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from digits.core.errors import InputError
 from digits.core.files import again, replacing
+from digits.core.symbols import DIGITS, Symbols
 
 SIDE = 28
-CLASSES = 10
 # No file that is read takes more bytes than these in memory, or, if it is large, so many times its own.
 BYTES, TIMES = 200_000_000, 50
 
@@ -20,31 +20,53 @@ class Dataset(NamedTuple):
 
     name: the dataset they come from, such as ``mnist`` or ``mnist-sample``
     images: uint8 (N, 28, 28), white ink (255) on black (0)
-    labels: uint8 (N,), 0 to 9
+    labels: uint8 (N,), or uint16 if there are more than 256 classes: places in ``symbols.classes``
+    symbols: what the images show
     """
 
     name: str
     images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    labels: NDArray[np.uint8] | NDArray[np.uint16]
+    symbols: Symbols = DIGITS
+
+    def part(self, indices: NDArray[np.intp]) -> "Dataset":
+        """Return the images at ``indices``, (M,)."""
+        return self._replace(images=self.images[indices], labels=self.labels[indices])
 
 
 def save(path: Path, dataset: Dataset, **more: NDArray[Any]) -> None:
     """Write ``dataset`` and the arrays ``more`` as a compressed .npz; the same arrays give the same bytes."""
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
-            file, name=np.array(dataset.name), images=dataset.images, labels=dataset.labels, allow_pickle=False, **more
+            file,
+            name=np.array(dataset.name),
+            images=dataset.images,
+            labels=dataset.labels,
+            symbols=np.array(dataset.symbols.model_dump_json()),
+            allow_pickle=False,
+            **more,
         )
 
 
 def load(path: Path, stage: str) -> Dataset:
     """Read what ``save`` wrote in ``stage``. Raises InputError if the file is missing, damaged or something else."""
-    arrays = load_arrays(path, stage, "name", "images", "labels")
+    arrays = load_arrays(path, stage, "name", "images", "labels", "symbols")
     name, images, labels = (arrays[key] for key in ("name", "images", "labels"))
+    try:
+        symbols = Symbols.parse(str(arrays["symbols"]))
+    except ValueError as error:
+        raise InputError(f"{path}: symbols: {error}; {again(stage)}") from None
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not len(images):
         raise InputError(f"{path}: images are {images.dtype} {images.shape}, not uint8 (N, 28, 28); {again(stage)}")
-    if labels.dtype != np.uint8 or labels.shape != images.shape[:1] or labels.max() >= CLASSES:
-        raise InputError(f"{path}: labels are not {len(images)} uint8 from 0 to 9; {again(stage)}")
-    return Dataset(str(name), images, labels)
+    last, kind = len(symbols.classes) - 1, label_type(len(symbols.classes))
+    if labels.dtype != kind or labels.shape != images.shape[:1] or labels.max() > last:
+        raise InputError(f"{path}: labels are not {len(images)} {kind} from 0 to {last}; {again(stage)}")
+    return Dataset(str(name), images, labels, symbols)
+
+
+def label_type(classes: int) -> np.dtype[Any]:
+    """Return the type of the labels of so many classes."""
+    return np.dtype(np.uint8 if classes <= 256 else np.uint16)
 
 
 def load_arrays(path: Path, stage: str, *keys: str) -> dict[str, NDArray[Any]]:

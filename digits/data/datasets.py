@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from digits.core.errors import InputError
 from digits.core.files import again, replacing
-from digits.core.store import CLASSES, SIDE, Dataset
+from digits.core.store import SIDE, Dataset
+from digits.core.symbols import DIGITS, Symbols
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
@@ -22,6 +23,14 @@ TRAIN_SIZE = 60_000
 SAMPLE = "mnist-sample"
 
 AGAIN = again("download")
+
+FASHION = "T-shirt trouser pullover dress coat sandal shirt sneaker bag boot"
+SYMBOLS = {
+    "mnist": DIGITS,
+    SAMPLE: DIGITS,
+    "fashion-mnist": Symbols(classes=tuple(FASHION.split()), fit="resize", polarity="light"),
+    "kmnist": Symbols(classes=tuple("おきすつなはまやれを"), fit="resize", polarity="auto"),
+}
 
 # The published checksums; those of Fashion-MNIST and KMNIST are the ones pinned by TensorFlow Datasets.
 SHA256 = {
@@ -62,7 +71,7 @@ def write_sample(folder: Path) -> None:
 
     pixels, labels = mnist_data()
     images = pixels.reshape(-1, SIDE, SIDE).astype(np.uint8)
-    test = np.concatenate([np.flatnonzero(labels == digit)[-70:] for digit in range(CLASSES)])
+    test = np.concatenate([np.flatnonzero(labels == digit)[-70:] for digit in range(10)])
     train = np.setdiff1d(np.arange(len(labels)), test)
     for file, array in {
         TRAIN_IMAGES: images[train],
@@ -73,25 +82,30 @@ def write_sample(folder: Path) -> None:
         write_idx(folder / file, array)
 
 
-def read(raw: Path) -> tuple[Dataset, Dataset]:
-    """Read the training and test sets from the only folder in ``raw``, which has the dataset's name.
-
-    Raises InputError if there is not exactly one folder, or a file in it is missing or damaged.
-    """
+def only(raw: Path) -> Path:
+    """Return the only folder in ``raw``. Raises InputError if there is not exactly one."""
     folders = [path for path in raw.glob("*") if path.is_dir()]
     if len(folders) != 1:
         raise InputError(f"{raw}: contains {len(folders)} datasets, not one; {AGAIN}")
-    folder = folders[0]
-    return _pair(folder, TRAIN_IMAGES, TRAIN_LABELS), _pair(folder, TEST_IMAGES, TEST_LABELS)
+    return folders[0]
+
+
+def read(raw: Path) -> tuple[Dataset, Dataset]:
+    """Read the training and test sets from ``raw``, a folder with the dataset's name.
+
+    Raises InputError if a file in it is missing or damaged.
+    """
+    return _pair(raw, TRAIN_IMAGES, TRAIN_LABELS), _pair(raw, TEST_IMAGES, TEST_LABELS)
 
 
 def _pair(folder: Path, images_file: str, labels_file: str) -> Dataset:
     images, labels = read_idx(folder / images_file, 3), read_idx(folder / labels_file, 1)
     if images.shape[1:] != (SIDE, SIDE):
         raise InputError(f"{folder / images_file}: images of {images.shape[1:]} pixels, not 28x28; {AGAIN}")
-    if len(labels) != len(images) or labels.max(initial=0) >= CLASSES:
+    symbols = SYMBOLS[folder.name]
+    if len(labels) != len(images) or labels.max(initial=0) >= len(symbols.classes):
         raise InputError(f"{folder / labels_file}: not {len(images)} labels from 0 to 9; {AGAIN}")
-    return Dataset(folder.name, images, labels)
+    return Dataset(folder.name, images, labels, symbols)
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ TensorFlow writes two lines on oneDNN before its logging starts, which no settin
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 # Hides notes, warnings, and an "error" that an optimisation was skipped to stay deterministic. Set it to 0 to see all.
@@ -46,4 +46,26 @@ with suppressed_stderr() if LEVEL == "3" else nullcontext():
     import keras
     import tensorflow as tf
 
+if LEVEL == "3":
+    # Python has a level of its own.
+    tf.get_logger().setLevel("ERROR")
+
 __all__ = ["keras", "tf"]
+
+
+def use(threads: int) -> None:
+    """Compute with so many ``threads``, before anything is computed.
+
+    How a sum is shared among threads decides how it is rounded; by default there are as many as cores.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def spread(kind: str = "GPU") -> AbstractContextManager[object]:
+    """Return a context in which to make a model whose batches are shared among the devices of a ``kind``, if several.
+
+    Call ``use`` first.
+    """
+    devices = [each.name for each in tf.config.list_logical_devices(kind)]
+    return tf.distribute.MirroredStrategy(devices).scope() if len(devices) > 1 else nullcontext()

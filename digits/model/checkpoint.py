@@ -1,5 +1,6 @@
 """Checkpoints: all that the rest of a training depends on, in one file that is complete or absent."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -20,6 +21,8 @@ from digits.model.backend import keras, tf
 VERSIONS = (keras.__version__, tf.__version__)
 # Checkpoints of trainings that were given up are deleted, but for the newest ones and those younger than a day.
 NEWEST, DAY = 10, 86_400
+# What the files of checkpoints are called: nothing else in a folder that is shared is touched.
+NAMES = f"{'[0-9a-f]' * 16}.npz"
 DIGEST = hashlib.sha256().digest_size
 Arrays = list[NDArray[Any]]
 
@@ -29,14 +32,17 @@ def path(section: dict[str, Any], inputs: Iterable[Path], packages: Sequence[str
     ``section``, the files ``inputs``, the versions and all modules of ``packages`` that are imported are the same.
 
     DVC deletes a stage's outputs before it runs, so checkpoints are in a folder that DVC does not track. A queued
-    experiment runs in a temporary copy; its checkpoints are in the repository that it was started from.
+    experiment runs in a temporary copy; its checkpoints are in the repository that it was started from. The environment
+    variable DIGITS_CHECKPOINTS names another folder, such as one that several machines share.
     """
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] in (*packages, "__main__")]
     code = sorted(Path(file) for file in (getattr(module, "__file__", None) for module in modules) if file)
     key = hashlib.sha256(json.dumps([section, *VERSIONS]).encode())
     for each in [*code, *inputs]:
         key.update(hashlib.sha256(each.read_bytes()).digest())
-    return Path(os.environ.get("DVC_ROOT", "."), ".checkpoints", key.hexdigest()[:16] + ".npz")
+    shared = os.environ.get("DIGITS_CHECKPOINTS")
+    folder = Path(shared) if shared else Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")
+    return folder / (key.hexdigest()[:16] + ".npz")
 
 
 def save(file: Path, rows: Sequence[dict[str, float]], **groups: Arrays) -> None:
@@ -70,11 +76,17 @@ def load(file: Path, *groups: str) -> tuple[list[dict[str, float]], list[Arrays]
 
 
 def tidy(folder: Path) -> None:
-    """Delete checkpoints that nobody has written to for a day, but for the ten newest."""
-    files = sorted(folder.glob("*.npz"), key=lambda file: file.stat().st_mtime)
-    for file in files[:-NEWEST]:
-        if file.stat().st_mtime < time.time() - DAY:
-            file.unlink(missing_ok=True)
+    """Delete what nobody has written to for a day: checkpoints but for the ten newest, and those half-written."""
+    dated = list[tuple[float, Path]]()
+    for file in (*folder.glob(NAMES), *folder.glob(f"{NAMES}.*.partial")):
+        # Another machine may have deleted it.
+        with contextlib.suppress(OSError):
+            dated.append((file.stat().st_mtime, file))
+    newest = sorted(each for each in dated if each[1].suffix == ".npz")[-NEWEST:]
+    for date, file in dated:
+        if date < time.time() - DAY and (date, file) not in newest:
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def _digest(file: Path, content: bytes) -> bytes:

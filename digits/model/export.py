@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from digits.core.errors import InputError
 from digits.core.files import replacing, writing
 from digits.core.store import SIDE
+from digits.core.symbols import DIGITS, Symbols
 from digits.model import runtime
 from digits.model.backend import keras, suppressed_stderr, tf
 from digits.model.runtime import Images, Infer
@@ -23,12 +24,12 @@ from digits.model.runtime import Images, Infer
 TOLERANCE = 1e-4
 
 
-def export(model: keras.Model, path: Path, form: str) -> float:
-    """Write ``model`` as ``onnx``, ``tflite`` or ``saved_model`` (a folder) and return the largest difference between
-    its probabilities and those of the written file, on random images.
+def export(model: keras.Model, path: Path, form: str, symbols: Symbols = DIGITS) -> float:
+    """Write ``model``, which tells ``symbols`` apart, as ``onnx``, ``tflite`` or ``saved_model`` (a folder).
 
-    The written file takes uint8 (N, 28, 28) and returns float32 (N, 10), as ``model`` does; tflite takes one image at a
-    time. The same model gives the same .onnx bytes, unless it has a GRU or a SimpleRNN that is not unrolled.
+    Return the largest difference between its probabilities and those of the written file, on random images. The written
+    file takes uint8 (N, 28, 28) and returns float32 (N, classes), as ``model`` does; tflite takes one image at a time.
+    The same model gives the same .onnx bytes, unless it has a GRU or a SimpleRNN that is not unrolled.
     Raises InputError, and writes nothing, if the two differ by more than 1e-4.
     """
     if path.exists() and (path.is_dir() or form == "saved_model"):
@@ -48,6 +49,10 @@ def export(model: keras.Model, path: Path, form: str) -> float:
                 model.export(written, input_signature=signature, **options)
             if form == "onnx":
                 renumber(written)
+                if symbols != DIGITS:
+                    named = onnx.load(written)
+                    onnx.helper.set_model_props(named, {runtime.SYMBOLS: symbols.model_dump_json()})
+                    onnx.save(named, written)
         difference = float(np.abs(open_exported(written, form)(images) - expected).max())
         if not difference <= TOLERANCE:
             raise InputError(f"{path}: the probabilities differ by {difference:.2g}, more than {TOLERANCE:.0e}")
@@ -94,12 +99,12 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
 
 
 def open_exported(path: Path, form: str, threads: int | None = None) -> Infer:
-    """Return a function that runs the exported file: images, uint8 (N, 28, 28), to probabilities, float32 (N, 10)."""
+    """Return a function that runs the exported file, from uint8 (N, 28, 28) to float32 (N, classes)."""
     if form == "saved_model":
         loaded = tf.saved_model.load(str(path))
         return lambda images: loaded.serve(tf.constant(images)).numpy()
     if form == "onnx":
-        return runtime.load(path, threads or 0)
+        return runtime.load(path, threads or 0)[0]
     with warnings.catch_warnings(), suppressed_stderr():
         # TensorFlow announces that its interpreter will move to another package.
         warnings.simplefilter("ignore", UserWarning)

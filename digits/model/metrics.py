@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.core.store import CLASSES
-
 Labels = NDArray[np.integer[Any]]
 Probabilities = NDArray[np.floating[Any]]
 
@@ -27,8 +25,8 @@ def accuracy(errors: int, images: int) -> dict[str, float]:
 
 
 def classification(labels: Labels, probabilities: Probabilities) -> dict[str, Any]:
-    """Measure ``probabilities`` (N, 10) against ``labels`` (N,): what ``accuracy`` returns, the cross-entropy loss in
-    nats, and ``ece``, the expected calibration error."""
+    """Measure ``probabilities`` (N, classes) against ``labels`` (N,): what ``accuracy`` returns, the cross-entropy loss
+    in nats, and ``ece``, the expected calibration error."""
     from sklearn.metrics import log_loss
 
     wrong = probabilities.argmax(axis=1) != labels
@@ -37,7 +35,7 @@ def classification(labels: Labels, probabilities: Probabilities) -> dict[str, An
     exact /= exact.sum(axis=1, keepdims=True)
     return {
         **accuracy(int(wrong.sum()), len(labels)),
-        "loss": float(log_loss(labels, exact, labels=range(CLASSES))),
+        "loss": float(log_loss(labels, exact, labels=range(probabilities.shape[1]))),
         "ece": calibration_error(labels, probabilities),
     }
 
@@ -50,18 +48,19 @@ def summary(measured: Mapping[str, float]) -> str:
     )
 
 
-def by_digit(labels: Labels, probabilities: Probabilities) -> list[dict[str, float]]:
-    """Return ``accuracy`` for each digit that occurs in ``labels`` (N,), predicted with ``probabilities`` (N, 10)."""
+def by_class(labels: Labels, probabilities: Probabilities, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the name and the ``accuracy`` of each of ``classes`` that occurs in ``labels`` (N,), predicted with
+    ``probabilities`` (N, classes)."""
     wrong = probabilities.argmax(axis=1) != labels
     return [
-        {"digit": int(digit), **accuracy(int(wrong[labels == digit].sum()), int((labels == digit).sum()))}
-        for digit in np.unique(labels)
+        {"class": classes[label], **accuracy(int(wrong[labels == label].sum()), int((labels == label).sum()))}
+        for label in np.unique(labels)
     ]
 
 
 def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) -> list[dict[str, float]]:
     """Return, for each non-empty bin of confidence, an image's highest probability, the mean confidence and what
-    ``accuracy`` returns; ``bins`` of equal width, for ``labels`` (N,) and ``probabilities`` (N, 10).
+    ``accuracy`` returns; ``bins`` of equal width, for ``labels`` (N,) and ``probabilities`` (N, classes).
 
     C. Guo et al., "On calibration of modern neural networks" (2017).
     """
@@ -78,7 +77,7 @@ def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) ->
 
 
 def temperature(labels: Labels, probabilities: Probabilities) -> float:
-    """Return the temperature, 0.05 to 20, by which to divide the logits of ``probabilities``, float32 (N, 10), to
+    """Return the temperature, 0.05 to 20, by which to divide the logits of ``probabilities``, float32 (N, classes), to
     minimise the loss on ``labels`` (N,): above 1 if they are overconfident, and 1 if they make no error.
 
     C. Guo et al., "On calibration of modern neural networks" (2017).

@@ -16,19 +16,20 @@ import numpy as np
 
 from digits.core.errors import InputError
 from digits.core.files import again, replacing, writing
-from digits.core.store import CLASSES, SIDE
+from digits.core.store import SIDE
+from digits.core.symbols import DIGITS, Symbols
 from digits.model import limits, stored
 from digits.model.backend import keras
 
 Spec = Mapping[str, Mapping[str, Any]]
 
 
-def build(layers: Sequence[Spec], batch_size: int = 1) -> keras.Model:
-    """Build a model from ``layers``: uint8 (N, 28, 28) in, probabilities float32 (N, 10) out.
+def build(layers: Sequence[Spec], batch_size: int = 1, classes: int = len(DIGITS.classes)) -> keras.Model:
+    """Build a model from ``layers``: uint8 (N, 28, 28) in, probabilities float32 (N, classes) out.
 
     Scaling to 0...1 is its first layer, so nobody who uses the model can scale differently.
     Raises InputError for an unknown layer or argument, if the network is too large to be trained in batches of
-    ``batch_size``, or if the output is not ten probabilities.
+    ``batch_size``, or if the output is not a probability for each of the ``classes``.
     """
     made = []
     for number, spec in enumerate(layers):
@@ -46,11 +47,11 @@ def build(layers: Sequence[Spec], batch_size: int = 1) -> keras.Model:
     with _one_line("train.network"):
         model = keras.Model(inputs, outputs)
         probabilities = keras.ops.convert_to_numpy(model(np.zeros((1, SIDE, SIDE), np.uint8), training=False))
-    valid = probabilities.shape == (1, CLASSES) and np.isclose(probabilities.sum(), 1, atol=1e-3)
+    valid = probabilities.shape == (1, classes) and np.isclose(probabilities.sum(), 1, atol=1e-3)
     if not valid or (probabilities < 0).any():
         raise InputError(
-            f"train.network: its output {outputs.shape} is not {CLASSES} probabilities; "
-            "end it with Dense: {units: 10, activation: softmax}"
+            f"train.network: its output {outputs.shape} is not a probability for each of the {classes} classes; "
+            f"end it with Dense: {{units: {classes}, activation: softmax}}"
         )
     return model
 
@@ -65,7 +66,7 @@ def compile_model(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -
         with _one_line("train.optimizer or train.loss"):
             each.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)
     with _one_line("train.optimizer or train.loss: a first step fails"):
-        copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), np.eye(CLASSES, dtype=np.float32)[:2])
+        copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), np.eye(*model.output_shape[1:], dtype=np.float32)[:2])
 
 
 def output_layer(model: keras.Model) -> keras.layers.Dense:
@@ -73,7 +74,7 @@ def output_layer(model: keras.Model) -> keras.layers.Dense:
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         raise InputError(
-            "train.calibrate: the network should end with Dense: {units: 10, activation: softmax}; "
+            "train.calibrate: the network should end with Dense: {units: …, activation: softmax}; "
             "change that or set calibrate to false"
         )
     return last
@@ -133,7 +134,7 @@ def _steps(value: Any, steps: int, key: str) -> Any:
 
 
 def make_loss(spec: Spec) -> keras.losses.Loss:
-    """Return the loss ``spec``, which compares probabilities (N, 10) with one-hot labels.
+    """Return the loss ``spec``, which compares probabilities (N, classes) with one-hot labels.
 
     Raises InputError for an unknown name or argument.
     """
@@ -219,8 +220,8 @@ def _details(layer: keras.layers.Layer) -> str:
     return ", ".join(told)
 
 
-def save(model: keras.Model, path: Path) -> None:
-    """Write ``model``, without its optimiser, as a .keras archive.
+def save(model: keras.Model, path: Path, symbols: Symbols = DIGITS) -> None:
+    """Write ``model``, without its optimiser, and the ``symbols`` that it tells apart as a .keras archive.
 
     The same model gives the same bytes: the dates and memory addresses that Keras writes are removed.
     """
@@ -242,7 +243,9 @@ def save(model: keras.Model, path: Path) -> None:
             for name in sorted(source.namelist()):
                 content = source.read(name)
                 if name == "metadata.json":
-                    content = json.dumps({**json.loads(content), "date_saved": "1980-01-01"}).encode()
+                    # Most networks are for digits; their archives are such as Keras itself writes.
+                    more = {} if symbols == DIGITS else {"symbols": symbols.model_dump()}
+                    content = json.dumps({**json.loads(content), "date_saved": "1980-01-01", **more}).encode()
                 if name == "config.json":
                     content = re.sub(rb'(?<="shared_object_id": )\d+', number, content)
                 target.writestr(zipfile.ZipInfo(name), content)
@@ -257,8 +260,19 @@ def load(path: Path) -> keras.Model:
         shapes = model.input_shape, model.output_shape
     except Exception as error:  # Keras raises anything from KeyError to BadZipFile.
         raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train')}") from None
-    if shapes != ((None, SIDE, SIDE), (None, CLASSES)):
+    count = len(load_symbols(path).classes)
+    if shapes != ((None, SIDE, SIDE), (None, count)):
         raise InputError(
-            f"{path}: takes {shapes[0]} and returns {shapes[1]}, not 28x28 and 10 probabilities; {again('train')}"
+            f"{path}: takes {shapes[0]} and returns {shapes[1]}, not 28x28 and {count} probabilities; {again('train')}"
         )
     return model
+
+
+def load_symbols(path: Path) -> Symbols:
+    """Return the symbols that the network in ``path`` tells apart. Raises InputError if the file is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = json.loads(archive.read("metadata.json")).get("symbols")
+        return Symbols.parse(json.dumps(found)) if found else DIGITS
+    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train')}") from None

@@ -14,17 +14,21 @@ from numpy.typing import NDArray
 
 from digits.core.errors import InputError
 from digits.core.files import again
-from digits.core.store import CLASSES, SIDE
+from digits.core.store import SIDE
+from digits.core.symbols import DIGITS, Symbols
 
 Images = NDArray[np.uint8]
+# The key of an .onnx file's metadata under which its symbols are, unless they are digits.
+SYMBOLS = "symbols"
 Infer = Callable[[Images], NDArray[np.float32]]
 
 # What a network may take, which may be a stranger's: bytes; and seconds for a run, and for each image in it.
 BYTES, SECONDS, EACH = 2_000_000_000, 5, 0.1
 
 
-def load(path: Path, threads: int = 0) -> Infer:
-    """Return a function that runs the .onnx file: images, uint8 (N, 28, 28), to probabilities, float32 (N, 10).
+def load(path: Path, threads: int = 0) -> tuple[Infer, Symbols]:
+    """Return a function that runs the .onnx file: images, uint8 (N, 28, 28), to probabilities, float32 (N, classes);
+    and the symbols that it tells apart.
 
     threads: 0 for as many as there are cores. Raises InputError if the file is missing, damaged or another network.
     """
@@ -48,11 +52,14 @@ def load(path: Path, threads: int = 0) -> Infer:
             disabled_optimizers=["ConstantFolding"],
         )
         (given,), (returned,) = session.get_inputs(), session.get_outputs()
+        found = session.get_modelmeta().custom_metadata_map.get(SYMBOLS)
+        symbols = Symbols.parse(found) if found else DIGITS
     except Exception as error:  # ONNX Runtime raises its own exceptions, and ValueError for several inputs.
         raise InputError(f"{path}: not an ONNX network ({' '.join(str(error).split())}); {again('export')}") from None
-    if given.type != "tensor(uint8)" or given.shape[1:] != [SIDE, SIDE] or returned.shape[1:] != [CLASSES]:
+    count = len(symbols.classes)
+    if given.type != "tensor(uint8)" or given.shape[1:] != [SIDE, SIDE] or returned.shape[1:] != [count]:
         raise InputError(
-            f"{path}: takes {given.shape} and returns {returned.shape}, not 28x28 and 10; {again('export')}"
+            f"{path}: takes {given.shape} and returns {returned.shape}, not 28x28 and {count}; {again('export')}"
         )
 
     def infer(images: Images) -> NDArray[np.float32]:
@@ -64,7 +71,7 @@ def load(path: Path, threads: int = 0) -> Infer:
             raise InputError(f"{path}: fails ({' '.join(str(error).split())}); {again('export')}") from None
 
     infer(np.zeros((1, SIDE, SIDE), np.uint8))
-    return infer
+    return infer, symbols
 
 
 @cache

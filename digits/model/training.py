@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digits.core import store
 from digits.core.errors import InputError
 from digits.core.files import again, write_table
-from digits.core.store import CLASSES, SIDE, Dataset
+from digits.core.store import SIDE, Dataset
 from digits.model import checkpoint
 from digits.model.backend import keras, tf
 
@@ -21,7 +21,7 @@ Row = dict[str, float]
 
 
 def make_deterministic(seed: int) -> None:
-    """Make every later operation of this process give the same bits for the same ``seed``."""
+    """Make every later operation of this process give the same bits for the same ``seed``, with as many threads."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -29,13 +29,16 @@ def make_deterministic(seed: int) -> None:
 def count_images(passes: Sequence[Path]) -> int:
     """Return the number of images in each of ``passes``.
 
-    Raises InputError if one is damaged or has another number, which would otherwise surface epochs later.
+    Raises InputError if one is damaged, or has another number or other classes: this would surface epochs later.
     """
-    counts = [len(store.load(path, "augment").labels) for path in passes]
-    for path, count in zip(passes, counts, strict=True):
-        if count != counts[0]:
-            raise InputError(f"{path}: {count} images, but {passes[0]} has {counts[0]}; {again('augment')}")
-    return counts[0]
+    found = [(len(dataset.labels), dataset.symbols) for dataset in (store.load(path, "augment") for path in passes)]
+    (count, symbols), *_ = found
+    for path, (other, shown) in zip(passes, found, strict=True):
+        if other != count:
+            raise InputError(f"{path}: {other} images, but {passes[0]} has {count}; {again('augment')}")
+        if shown != symbols:
+            raise InputError(f"{path}: images of other classes than {passes[0]}; {again('augment')}")
+    return count
 
 
 def train(
@@ -64,15 +67,17 @@ def train(
         raise InputError(
             "train.keep: should be last: the optimizer's use_ema averages the weights only after the last epoch"
         )
-    model.optimizer.build(model.trainable_variables)
+    classes = len(validation.symbols.classes)
+    with model.distribute_strategy.scope():
+        model.optimizer.build(model.trainable_variables)
     keeper = _State(model, epochs, keep, curves, state)
     first = keeper.restore()
     model.fit(
-        batches(passes, range(first, epochs), count, batch_size, seed),
+        batches(passes, range(first, epochs), count, batch_size, seed, classes),
         steps_per_epoch=-(-count // batch_size),
         initial_epoch=first,
         epochs=epochs,
-        validation_data=(validation.images, one_hot(validation.labels)),
+        validation_data=(validation.images, np.eye(classes, dtype=np.float32)[validation.labels]),
         validation_batch_size=1000,
         shuffle=False,
         callbacks=[keeper],
@@ -89,30 +94,32 @@ def kept_row(rows: Sequence[Row], keep: str) -> Row:
     return rows[-1] if keep == "last" else max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
 
 
-def one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return float32 (N, 10)."""
-    return np.eye(CLASSES, dtype=np.float32)[labels]
-
-
-def batches(passes: Sequence[Path], epochs: range, count: int, batch_size: int, seed: int) -> tf.data.Dataset:
+def batches(
+    passes: Sequence[Path], epochs: range, count: int, batch_size: int, seed: int, classes: int
+) -> tf.data.Dataset:
     """Return the batches of ``epochs``, one epoch after another, as ``train`` describes.
 
-    A batch is images, uint8 (N, 28, 28), and one-hot labels, float32 (N, 10).
+    A batch is images, uint8 (N, 28, 28), and one-hot labels, float32 (N, classes).
     """
 
-    def load(epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def load(epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         dataset = store.load(passes[epoch % len(passes)], "augment")
         order = np.random.default_rng([seed, epoch]).permutation(count)
-        return dataset.images[order], one_hot(dataset.labels[order])
+        return dataset.images[order], dataset.labels[order].astype(np.int32)
 
     def load_epoch(epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(load, [epoch], (tf.uint8, tf.float32), stateful=False)
-        return tf.ensure_shape(images, (count, SIDE, SIDE)), tf.ensure_shape(labels, (count, CLASSES))
+        images, labels = tf.numpy_function(load, [epoch], (tf.uint8, tf.int32), stateful=False)
+        return tf.ensure_shape(images, (count, SIDE, SIDE)), tf.ensure_shape(labels, (count,))
 
     def split(images: tf.Tensor, labels: tf.Tensor) -> tf.data.Dataset:
         # One slice per batch: cutting the tensors into single images and batching those again would take a whole core.
         starts = tf.data.Dataset.range(0, count, batch_size)
-        return starts.map(lambda start: (images[start : start + batch_size], labels[start : start + batch_size]))
+        return starts.map(
+            lambda start: (
+                images[start : start + batch_size],
+                tf.one_hot(labels[start : start + batch_size], classes),
+            )
+        )
 
     # The next epoch's images are read while this one trains.
     loaded = tf.data.Dataset.range(epochs.start, epochs.stop).map(load_epoch).prefetch(1)

@@ -12,9 +12,12 @@ from digits.reading.settings import Ink
 FEW = 20
 
 
-def strokes(grey: NDArray[np.uint8], box: NDArray[np.float32], settings: Ink) -> NDArray[np.uint8]:
+def strokes(
+    grey: NDArray[np.uint8], box: NDArray[np.float32], settings: Ink, light: bool | None = None
+) -> NDArray[np.uint8]:
     """Return the digit in ``box`` (left, top, right, bottom) of an image, uint8 (H, W), in MNIST's format.
 
+    light: whether the ink is lighter than the paper; by default what differs more from the paper is the ink
     uint8 (28, 28), all 0 if there is no ink.
     """
     box = box.clip(0, (grey.shape[1], grey.shape[0]) * 2)
@@ -45,8 +48,9 @@ def strokes(grey: NDArray[np.uint8], box: NDArray[np.float32], settings: Ink) ->
     within = contrast[inner]
     rank = int(settings.darkest * len(within))
     ordered = np.partition(within, (rank, len(within) - 1 - rank))
-    dark, light = -ordered[rank], ordered[-1 - rank]
-    ink = np.clip((contrast if light > dark else -contrast) / max(light, dark, 1), 0, 1).astype(np.float32)
+    dark, bright = -ordered[rank], ordered[-1 - rank]
+    sign = 1 if (bright > dark if light is None else light) else -1
+    ink = np.clip(sign * contrast / max(bright if sign > 0 else dark, 1), 0, 1).astype(np.float32)
     level = cv2.threshold(np.rint(ink * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
     count, labels = cv2.connectedComponents((ink > level).astype(np.uint8), connectivity=8)
     areas, inside = np.bincount(labels.ravel(), minlength=count), np.bincount(labels[inner], minlength=count)

@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.core.symbols import DIGITS
+
 
 class Digit(NamedTuple):
-    """A digit that was read.
+    """A digit, or another symbol, that was read.
 
-    digit: 0 to 9, the likeliest
+    digit: 0 to 9, the likeliest; of other symbols, the place of its class in ``classes``
     probability: that it is this digit, 0 to 1
-    probabilities: of each digit, float32 (10,)
+    probabilities: of each class, float32 (classes,)
     box: x, y, width and height in the image's pixels, from its upper left corner
     image: uint8 (28, 28), what MNIST's network saw; all 0 if it was not asked, because this is probably no digit
+    classes: the names of the classes, if the network tells other symbols than digits apart
     """
 
     digit: int
@@ -23,12 +26,22 @@ class Digit(NamedTuple):
     probabilities: NDArray[np.float32]
     box: tuple[int, int, int, int]
     image: NDArray[np.uint8]
+    classes: tuple[str, ...] = DIGITS.classes
+
+    @property
+    def name(self) -> str:
+        """What the digit's class is called."""
+        return self.classes[self.digit]
 
     def as_dict(self, *, details: bool = False) -> dict[str, Any]:
         """Return the digit for JSON, with ``details`` its probabilities, and its image as the Base64 of 784 bytes."""
-        content = {"digit": self.digit, "probability": round(self.probability, 4), "box": list(self.box)}
+        digits = self.classes == DIGITS.classes
+        named = {"digit": self.digit} if digits else {"class": self.name}
+        content = {**named, "probability": round(self.probability, 4), "box": list(self.box)}
         if not details:
             return content
+        if not digits:
+            content["classes"] = list(self.classes)
         probabilities = [round(float(each), 4) for each in self.probabilities]
         return {**content, "probabilities": probabilities, "image": b64encode(self.image.tobytes()).decode()}
 
@@ -47,7 +60,7 @@ class Reading(NamedTuple):
     @property
     def text(self) -> str:
         """The digits, with a space between words and a newline between lines."""
-        return "\n".join(" ".join("".join(str(each.digit) for each in word) for word in line) for line in self.lines)
+        return "\n".join(" ".join("".join(each.name for each in word) for word in line) for line in self.lines)
 
     @property
     def digits(self) -> list[Digit]:

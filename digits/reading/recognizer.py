@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from digits.core import params
 from digits.core.errors import InputError
-from digits.core.store import CLASSES, SIDE
+from digits.core.store import SIDE
+from digits.core.symbols import DIGITS, Symbols
 from digits.model import runtime
 from digits.model.runtime import Infer
 from digits.reading import decoding, networks
+from digits.reading.converting import convert
 from digits.reading.decoding import Grey, Source
 from digits.reading.finding import Candidates, candidates
 from digits.reading.ink import strokes
@@ -61,10 +63,13 @@ class Reader(NamedTuple):
 
 
 class Recognizer:
-    """Reads the digits of an image: drawn, scanned or photographed, dark on light or light on dark."""
+    """Reads the digits of an image: drawn, scanned or photographed, dark on light or light on dark.
 
-    def __init__(self, infer: Infer, reader: Reader) -> None:
-        self.infer, self.reader = infer, reader
+    With a network for other symbols, it reads one in each image.
+    """
+
+    def __init__(self, infer: Infer, reader: Reader, symbols: Symbols = DIGITS) -> None:
+        self.infer, self.reader, self.symbols = infer, reader, symbols
 
     @classmethod
     def load(cls, path: str | Path = NETWORK, reader: str | Path = READER) -> "Recognizer":
@@ -74,12 +79,15 @@ class Recognizer:
         Raises InputError if one of them is something else.
         """
         if Path(path).suffix != ".keras":
-            return cls(runtime.load(Path(path)), Reader.load(Path(reader)))
+            infer, symbols = runtime.load(Path(path))
+            return cls(infer, Reader.load(Path(reader)), symbols)
         from digits.model import network
 
         model = network.load(Path(path))
         return cls(
-            lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)), Reader.load(Path(reader))
+            lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)),
+            Reader.load(Path(reader)),
+            network.load_symbols(Path(path)),
         )
 
     def read(self, image: Source) -> Reading:
@@ -110,6 +118,8 @@ class Recognizer:
         # Every image of a batch may be damaged.
         if not decoded:
             return []
+        if not self.symbols.are_digits:
+            return self._read_symbols(decoded)
         settings, found = self.reader.settings, list[Candidates]()
         wide = [widened(grey, settings.cut, settings.margin, settings.edge) for grey, _ in decoded]
         for _, same in groupby(wide, key=lambda each: each[0].shape):
@@ -121,11 +131,22 @@ class Recognizer:
             np.array([strokes(grey, box, settings.ink) for box in each.boxes[kept]], np.uint8).reshape(-1, SIDE, SIDE)
             for (grey, _), each, kept in zip(wide, merged, accepted, strict=True)
         ]
-        named = _run(self.infer, seen, CLASSES)
+        named = _run(self.infer, seen, len(self.symbols.classes))
         return [
             self._reading(*each)
             for each in zip(wide, merged, accepted, seen, named, (scale for _, scale in decoded), strict=True)
         ]
+
+    def _read_symbols(self, decoded: Sequence[tuple[Grey, float]]) -> list[Reading]:
+        """Read one symbol in each image; none where all of it is one grey level."""
+        images = np.stack([convert(grey, self.symbols, self.reader.settings.ink) for grey, _ in decoded])
+        readings = []
+        for (grey, scale), image, row in zip(decoded, images, self.infer(images), strict=True):
+            width, height = (round(side * scale) for side in grey.shape[::-1])
+            label = int(row.argmax())
+            read = Digit(label, float(row[label]), row, (0, 0, width, height), image, self.symbols.classes)
+            readings.append(Reading([[[read]]] if image.min() < image.max() else []))
+        return readings
 
     def _accepted(self, merged: Merged, area: int) -> NDArray[np.bool_]:
         """Return for each place whether it is a digit, bool (N,), in an image of this ``area`` in pixels."""

@@ -1,11 +1,14 @@
 """How images are read: what reader/params.yaml says and what was learned, as the reader's pipeline writes it."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from digits.core import params
 from digits.core.params import Section
 
+FILE = Path("reader", "params.yaml")
 Share = Annotated[float, Field(ge=0, le=1)]
 Pixels = Annotated[float, Field(gt=0, le=10_000)]
 
@@ -72,3 +75,11 @@ class Settings(Section):
     ink: Ink
     lines: Lines
     calibration: tuple[float, float, float] = (0.0, 1.0, 1.0)
+
+
+def read_ink() -> Ink:
+    """Return the section ``reading.ink`` of reader/params.yaml. Raises InputError if it is missing or malformed."""
+    content: Any = params.read(FILE)
+    for key in ("reading", "ink"):
+        content = params.check(content, FILE, dict[str, Any]).get(key)
+    return params.check(content, FILE, Ink)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from digits.report.basics import RIGHT, WRONG, Images, confidence, show
+from digits.report.basics import NAMED, RIGHT, WRONG, Images, confidence, readable, show
 
 COLUMNS = 10
 # Digits above this probability are drawn in the colour of correct ones.
@@ -16,10 +16,10 @@ SURE = 0.9
 
 
 class Digit(Protocol):
-    """What is drawn of a digit: its value, probability, box and image, as ``digits.reading`` returns them."""
+    """What is drawn of a digit: its name, probability, box and image, as ``digits.reading`` returns them."""
 
     @property
-    def digit(self) -> int: ...
+    def name(self) -> str: ...
     @property
     def probability(self) -> float: ...
     @property
@@ -45,7 +45,7 @@ def reading(image: NDArray[np.uint8], scale: float, read: Sequence[Digit], rejec
         colour = RIGHT if each.probability > SURE else WRONG
         axes.add_patch(_box(each, scale, colour))
         x, y = (side / scale for side in each.box[:2])
-        axes.text(x, y, str(each.digit), color=colour, fontsize=11, va="bottom")
+        axes.text(x, y, readable(each.name), color=colour, fontsize=11, va="bottom", **NAMED)
     if not read:
         axes.set_title("no digit")
         return drawn
@@ -53,7 +53,8 @@ def reading(image: NDArray[np.uint8], scale: float, read: Sequence[Digit], rejec
     for place, each in zip(places, read, strict=False):
         show(place, each.image)
         colour = RIGHT if each.probability > SURE else WRONG
-        place.set_title(f"{each.digit}\n{confidence(each.probability)}", fontsize=10, color=colour)
+        caption = f"{readable(each.name, 10)}\n{confidence(each.probability)}"
+        place.set_title(caption, fontsize=10, color=colour, **NAMED)
     for place in places[len(read) :]:
         place.axis("off")
     return drawn

@@ -1,9 +1,11 @@
 """What all figures share."""
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
@@ -19,6 +21,21 @@ Labels = NDArray[np.integer[Any]]
 BLUE, ORANGE = "#0072b2", "#d55e00"
 RIGHT, WRONG = BLUE, ORANGE
 
+# Each glyph comes from the first of these fonts that has it. Matplotlib brings the first one; the others, of which
+# Matplotlib would warn if they were missing, come with many a Linux, Windows or macOS.
+FONTS = [
+    font
+    for font in (
+        "DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans JP", "Noto Sans CJK SC", "Noto Sans SC",
+        "IPAexGothic", "IPAGothic", "WenQuanYi Zen Hei", "Droid Sans Fallback", "FreeSans", "Yu Gothic", "MS Gothic",
+        "Microsoft YaHei", "Malgun Gothic", "Nirmala UI", "Leelawadee UI", "Segoe UI Symbol", "Hiragino Sans",
+        "PingFang SC", "Apple SD Gothic Neo", "Arial Unicode MS", "Unifont",
+    )
+    if font in font_manager.get_font_names()
+]  # fmt: skip
+# How a text with names of classes is drawn: a name may contain what Matplotlib would take for a formula.
+NAMED: dict[str, Any] = {"family": FONTS, "parse_math": False}
+
 # A logarithmic axis is linear from here down to 0, which would otherwise have no place: one error in 10,000 images.
 LEAST = 1e-4
 
@@ -33,6 +50,27 @@ def show(axes: Axes, image: Images) -> None:
     """Draw ``image``, uint8 (28, 28), white ink (255) on black (0), as black on white."""
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
+
+
+def readable(name: str, most: int = 20) -> str:
+    """Return ``name`` as a figure shows it: without its middle if its ``width`` is above ``most``, and with the code
+    point, such as U+304A, of a character that none of ``FONTS`` has."""
+    shown = " ".join("".join(each if _has_glyph(each) else f" U+{ord(each):04X} " for each in name).split())
+    cut, kept = shown, most - 1
+    # Names that begin alike, such as class 11 and class 12, differ at the end.
+    while width(cut) > most:
+        cut, kept = f"{shown[: kept - kept // 2]}…{shown[len(shown) - kept // 2 :]}", kept - 1
+    return cut
+
+
+def width(text: str) -> int:
+    """Return how many letters wide the longest line of ``text`` is; a Chinese or Japanese character counts as two."""
+    return max(sum(1 + (unicodedata.east_asian_width(each) in "WF") for each in line) for line in text.split("\n"))
+
+
+def _has_glyph(character: str) -> bool:
+    paths = (font_manager.findfont(font_manager.FontProperties(family=[font])) for font in FONTS)
+    return any(font_manager.get_font(path).get_char_index(ord(character)) for path in paths)
 
 
 def percent(fraction: float) -> str:

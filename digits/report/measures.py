@@ -1,6 +1,7 @@
 """Figures of the metrics on the test set."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,8 +9,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from digits.core.store import CLASSES
-from digits.report.basics import BLUE, Labels, percent
+from digits.core.confusion import MOST, matrix, most_confused
+from digits.report.basics import BLUE, NAMED, Labels, percent, readable, width
 
 # The same for every run, so that the colours of two figures can be compared: from one image in a thousand, which is
 # one of a digit of MNIST's test set, to one in five.
@@ -17,52 +18,70 @@ RANGE = (0.001, 0.2)
 PERCENT = FuncFormatter(lambda value, _: percent(value))
 
 
-def confusion(labels: Labels, predicted: Labels) -> Figure:
-    """Draw how often images with each of ``labels`` (N,) were ``predicted`` (N,) as each digit.
+def confusion(labels: Labels, predicted: Labels, classes: Sequence[str]) -> Figure:
+    """Draw how often images with each of ``labels`` (N,) were ``predicted`` (N,) as each of ``classes``, or of the
+    ``MOST`` that are confused most often.
 
-    The colour is the fraction of the true digit's images, of the mistakes alone.
+    The colour is the fraction of the true class's images, of the mistakes alone.
     """
-    counts = np.zeros((CLASSES, CLASSES), int)
-    np.add.at(counts, (labels, predicted), 1)
-    right = np.eye(CLASSES, dtype=bool)
-    wrong = counts * ~right
-    # Avoids dividing by zero for a digit that does not occur.
+    counts = matrix(labels, predicted, len(classes))
+    wrong = counts * ~np.eye(len(classes), dtype=bool)
+    title = f"{wrong.sum():,} of {counts.sum():,} wrong"
+    # Avoids dividing by zero for a class that does not occur.
     fractions = wrong / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shown = most_confused(counts)
+    if len(shown) < len(classes):
+        title += f"\nthe {len(shown)} of {len(classes):,} classes that are confused most often"
+    counts, fractions = (each[np.ix_(shown, shown)] for each in (counts, fractions))
+    names = [readable(classes[label]) for label in shown]
+    # In inches; ten letters are about one inch wide.
+    side, longest = 6.4 + 0.33 * max(0, len(shown) - 10), max(map(width, names))
+    upright = (longest + 1) * len(shown) <= 10 * side
+    side += 0 if upright else 0.08 * longest
     norm = LogNorm(*RANGE, clip=True)
-    figure = Figure(figsize=(7.5, 6.4), layout="constrained")
+    figure = Figure(figsize=(side + 1.1, side), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(np.where(right, 1.0, np.nan), cmap="gray", vmin=0, vmax=1.1)
+    axes.imshow(np.where(np.eye(len(shown)), 1.0, np.nan), cmap="gray", vmin=0, vmax=1.1)
     image = axes.imshow(np.ma.masked_equal(fractions, 0), cmap="YlOrRd", norm=norm)
-    for true, digit in np.ndindex(counts.shape):
-        if counts[true, digit]:
-            dark = true != digit and norm(fractions[true, digit]) > 0.75
-            axes.text(digit, true, f"{counts[true, digit]:,}", ha="center", va="center", color="w" if dark else "k")
-    axes.set_xticks(np.arange(CLASSES - 1) + 0.5, minor=True)
-    axes.set_yticks(np.arange(CLASSES - 1) + 0.5, minor=True)
+    size = 10 if len(shown) <= 10 else 8
+    for true, each in np.argwhere(counts):
+        dark = true != each and norm(fractions[true, each]) > 0.75
+        number = f"{counts[true, each]:,}"
+        axes.text(each, true, number, ha="center", va="center", color="w" if dark else "k", fontsize=size)
+    axes.set_xticks(np.arange(len(shown) - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(len(shown) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="#dddddd", linewidth=0.8)
     axes.tick_params(which="minor", length=0)
-    bar = figure.colorbar(image, extend="both", label="fraction of the true digit's images", shrink=0.8)
+    bar = figure.colorbar(image, extend="both", label="fraction of the true class's images", shrink=0.8)
     bar.ax.yaxis.set_major_locator(FixedLocator([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]))
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.ax.yaxis.set_major_formatter(PERCENT)
-    axes.set(
-        xticks=range(CLASSES),
-        yticks=range(CLASSES),
-        xlabel="predicted",
-        ylabel="true",
-        title=f"{wrong.sum():,} of {counts.sum():,} wrong",
-    )
+    axes.set_xticks(range(len(shown)), names, rotation=0 if upright else 90, **NAMED)
+    axes.set_yticks(range(len(shown)), names, **NAMED)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
     return figure
 
 
-def accuracy_by_digit(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """Draw each digit's accuracy with its 95 % interval, and its number of errors."""
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
+def accuracy_by_class(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the accuracy of each class, or of the ``MOST`` with the lowest, with its 95 % interval and number of
+    errors."""
+    shown = rows if len(rows) <= MOST else sorted(rows, key=lambda row: float(row["accuracy"]))[:MOST]
+    title = "Accuracy on each class of the test set"
+    if len(shown) < len(rows):
+        title = f"The {len(shown)} of {len(rows):,} classes with the lowest accuracy on the test set"
+    labels = [f"{readable(row['class'])}\n{row['errors']:,} errors" for row in shown]
+    longest = max(map(width, labels))
+    upright = (longest + 1) * len(shown) <= 100
+    if not upright:
+        labels = [label.replace("\n", ": ") for label in labels]
+        longest = max(map(width, labels))
+    figure = Figure(figsize=(8, 4.2 if upright else 3.6 + 0.08 * longest), layout="constrained")
     axes = figure.subplots()
-    digits = [row["digit"] for row in rows]
-    _intervals(axes, digits, rows)
-    axes.set_xticks(digits, [f"{row['digit']}\n{row['errors']:,} errors" for row in rows])
-    axes.set(xlabel="digit", ylabel="accuracy", title="Accuracy on each digit of the test set, with 95 % intervals")
+    places = range(len(shown))
+    _intervals(axes, places, shown)
+    axes.set_xticks(places, labels, rotation=0 if upright else 90, **NAMED)
+    axes.set(xlim=(-0.45, len(shown) - 0.55), xlabel="class", ylabel="accuracy")
+    axes.set(title=f"{title}, with 95 % intervals")
     axes.yaxis.set_major_formatter(PERCENT)
     axes.grid(axis="y", alpha=0.3)
     return figure
@@ -76,8 +95,9 @@ def reliability(rows: Sequence[Mapping[str, float]]) -> Figure:
     confidence = [row["confidence"] for row in rows]
     _intervals(axes, confidence, rows)
     axes.plot([0, 1], [0, 1], color="dimgrey", linestyle="--", linewidth=1, label="perfect calibration")
-    # The least that the highest of ten probabilities can be is 10 %.
-    axes.set(xlim=(0.07, 1.03), ylim=(-0.03, 1.03), xlabel="probability of the prediction", ylabel="fraction correct")
+    # The least that the highest of ten probabilities can be is 10 %, and of more classes, less.
+    axes.set(xlim=(min(0.1, *confidence) - 0.03, 1.03), ylim=(-0.03, 1.03))
+    axes.set(xlabel="probability of the prediction", ylabel="fraction correct")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PERCENT)
     counts = axes.secondary_xaxis("top")

@@ -42,6 +42,10 @@ def create(recognizer: Recognizer, hosts: Sequence[str], origins: Sequence[str],
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.get("/classes")
+    async def classes() -> dict[str, Any]:
+        return {"classes": recognizer.symbols.classes, "pages": recognizer.symbols.are_digits}
+
     @app.post("/read")
     async def read(request: Request) -> Any:
         # A slow body is the client's fault, a slow answer is not.

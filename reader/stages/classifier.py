@@ -11,6 +11,7 @@ from pydantic import Field
 
 from digits.core import store
 from digits.core.job import run_stage
+from digits.model import backend
 from digits.model.backend import keras
 from digits.model.training import make_deterministic
 from reader import networks, sections, training
@@ -33,6 +34,7 @@ class Classifier(Trained):
 def main(folder: Path) -> None:
     section = sections.load("classifier", Classifier)
     arrays = store.load_arrays(folder / CROPS, "crops", "crops", "labels")
+    backend.use(section.threads)
     make_deterministic(section.seed)
     model = networks.classifier(section.channels, section.units, section.dropout)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=section.smoothing)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digits.core.job import run_stage
+from digits.model import backend
 from digits.model.training import make_deterministic
 from digits.reading.levels import normalized
 from reader import drawn, networks, sections, training
@@ -33,6 +34,7 @@ class Detector(Trained):
 
 def main(folder: Path) -> None:
     section, pages = sections.load("detector", Detector), drawn.load(folder / PAGES)
+    backend.use(section.threads)
     make_deterministic(section.seed)
     model = networks.detector(section.channels)
     loss = networks.detector_loss(section.boxes, section.labels)

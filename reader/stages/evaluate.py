@@ -77,7 +77,7 @@ def main(processed: Path, folder: Path) -> None:
     validation = store.load(processed / "validation.npz", "preprocess")
     hand = Hand(validation, section.words, section.seed)
     nets = [networks.load(models / f"{name}.onnx", name) for name in ("detector", "classifier")]
-    infer = runtime.load(NETWORK)
+    infer, _ = runtime.load(NETWORK)
     drawn = {
         name: _draw(number, *condition, hand, section) for number, (name, condition) in enumerate(CONDITIONS.items())
     }

@@ -26,7 +26,7 @@ def _files(folder: Path) -> dict[Path, Callable[[], object]]:
     names = ["train.npz", "labels.gz", "table.csv", "metrics.json", "model.keras", "digits.onnx", "state.npz"]
     npz, idx, table, metrics, model, onnx, state = (folder / name for name in names)
     store.save(npz, dataset)
-    datasets.write_idx(idx, dataset.labels)
+    datasets.write_idx(idx, dataset.labels.astype(np.uint8))
     files.write_table(table, [{"epoch": number, "loss": 1 / number} for number in range(1, 20)])
     files.write_json(metrics, {"dataset": "mnist", "accuracy": 0.99})
     network.save(network.build(LAYERS), model)

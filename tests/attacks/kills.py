@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.attacks.limits import remove_halves_of_dvc
 from tests.repository import Repository, create, create_reader
 
 WAYS = ["SIGKILL to all", "SIGKILL to dvc alone", "SIGINT to all", "SIGTERM to all"]
-# Runs that are killed at most so many times, and so many kills before a parameter changes.
-KILLS, CHANGED = 15, 3
+# The kills of a run, at most, in the long form and in the short one, and those before a parameter changes.
+KILLS, SHORT, CHANGED = 15, 4, 3
 # The section of each pipeline's params.yaml whose seed changes, so that it is trained anew.
 SECTIONS = {".": "train", "reader": "detector"}
 
@@ -27,10 +28,12 @@ def attack(seed: int, long: bool) -> Iterator[tuple[str, str]]:
             start = (create if folder == "." else create_reader)(path / "start")
             if folder == ".":
                 start.commit("start")
-            yield from _pipeline(start, path, folder, seed, 8 if long else 1)
+            yield from _pipeline(start, path, folder, seed, *((8, KILLS) if long else (1, SHORT)))
 
 
-def _pipeline(start: Repository, path: Path, folder: str, seed: int, runs: int) -> Iterator[tuple[str, str]]:
+def _pipeline(
+    start: Repository, path: Path, folder: str, seed: int, runs: int, kills: int
+) -> Iterator[tuple[str, str]]:
     """Kill the pipeline in ``folder`` in ``runs`` copies of ``start``, every second time with a changed parameter."""
     random = np.random.default_rng(seed)
     wanted = {}
@@ -45,7 +48,7 @@ def _pipeline(start: Repository, path: Path, folder: str, seed: int, runs: int) 
     for number in range(runs):
         copy = start.copy(path / str(number))
         name, changed = f"{folder} {number}", number % 2 == 1
-        yield from _killed(copy, folder, random, longest, name, changed)
+        yield from _killed(copy, folder, random, longest, name, changed, kills)
         found = copy.hashes(folder)
         wrong = [out for out, md5 in wanted[changed].items() if found.get(out) != md5]
         # Half-written files of killed processes are deleted the next day, and what the changed parameter made useless
@@ -59,15 +62,17 @@ def _change(copy: Repository, folder: str) -> None:
 
 
 def _killed(
-    copy: Repository, folder: str, random: np.random.Generator, longest: float, name: str, changed: bool
+    copy: Repository, folder: str, random: np.random.Generator, longest: float, name: str, changed: bool, kills: int
 ) -> Iterator[tuple[str, str]]:
     """Kill ``dvc repro`` until it is done, each time after no more than ``longest`` seconds."""
-    for number in range(KILLS + 5):
+    for number in range(kills + 5):
         if changed and number == CHANGED:
             _change(copy, folder)
-        way = WAYS[int(random.integers(len(WAYS)))] if number < KILLS else ""
+        way = WAYS[int(random.integers(len(WAYS)))] if number < kills else ""
         ended, told = _repro(copy, folder, way, float(random.uniform(0, longest)))
-        if "Traceback" in told:
+        remove_halves_of_dvc(told, copy.path / folder)
+        # DVC itself has one if it is interrupted while it starts.
+        if "Traceback" in told and str(copy.path) in told:
             yield f"{name}, kill {number} ({way})", told[-300:]
         elif ended and not (changed and number < CHANGED):
             break

@@ -4,6 +4,7 @@ import contextlib
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 
 from digits.core.errors import InputError
@@ -50,3 +51,10 @@ def peak() -> int:
 
 class Skipped(str):
     """Why this machine cannot run a trial, in place of what went wrong with it."""
+
+
+def remove_halves_of_dvc(told: str, folder: Path) -> None:
+    """Delete what DVC writes in place, and refuses to read, as it has ``told``, until its user deletes it."""
+    for path, refusal in (("dvc.lock", "'./dvc.lock' validation failed"), (".dvc/tmp/rwlock", "Unable to read RWLock")):
+        if refusal in told:
+            (folder / path).unlink()

@@ -287,7 +287,7 @@ def _arrays(command: str) -> dict[str, bytes]:
     dataset = Dataset("mnist", np.zeros((20, 28, 28), np.uint8), np.zeros(20, np.uint8))
 
     members = {}
-    for name, array in dataset._asdict().items():
+    for name, array in {**dataset._asdict(), "symbols": dataset.symbols.model_dump_json()}.items():
         written = io.BytesIO()
         np.save(written, array)
         members[f"{name}.npy"] = written.getvalue()

@@ -110,7 +110,7 @@ def _work(connection: Connection, folder: Path) -> None:
         "keras": keras,
         "npz": lambda path: store.load(path, "preprocess").name,
         "checkpoint": lambda path: checkpoint.load(path, "weights"),
-        "onnx": lambda path: runtime.load(path)(IMAGES).shape,
+        "onnx": lambda path: runtime.load(path)[0](IMAGES).shape,
     }
     # A damaged checkpoint is told there.
     sys.stderr = io.StringIO()

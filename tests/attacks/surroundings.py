@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from tests.attacks.limits import Skipped
+from tests.attacks.limits import Skipped, remove_halves_of_dvc
 from tests.repository import STAGES, Repository, create
 
 ROOM = "MB are free in "
@@ -277,16 +277,8 @@ def _full_disk_for_dvc(world: World) -> str:
             filler.unlink()
             if "Traceback" in told or (wrong := _halves(copy, world)):
                 return f"with {room} bytes free, exit code {code}: {wrong or told[-600:]}"
-            _remove_halves_of_dvc(copy)
+            remove_halves_of_dvc(_run(copy, "dvc", "status")[1], copy.path)
         return _repro_of(copy, world)
-
-
-def _remove_halves_of_dvc(copy: Repository) -> None:
-    """Delete what DVC itself writes in place, and then refuses to read until its user deletes it, as it says."""
-    code, told = _run(copy, "dvc", "status")
-    for path, refusal in (("dvc.lock", "'./dvc.lock' validation failed"), (".dvc/tmp/rwlock", "Unable to read RWLock")):
-        if code and refusal in told:
-            (copy.path / path).unlink()
 
 
 def _small_files(world: World) -> str:

@@ -35,7 +35,7 @@ def test_the_parameters_of_the_repository_are_valid() -> None:
         ("augment", "zoom", 1, "less than 1"),
         ("augment", "elastic_alpha", float("nan"), "a finite number"),
         ("preprocess", "validation", 60_000, "less than or equal to 59000"),
-        ("download", "dataset", "minst", "'mnist', 'fashion-mnist' or 'kmnist'"),
+        ("download", "dataset", "minst", "'mnist', 'fashion-mnist', 'kmnist' or 'folder'"),
         ("train", "optimizer", {}, "at least 1 item"),
         ("augment", "elastic_alpha", 1e300, "less than or equal to 1000"),
         ("evaluate", "shift", -1, "greater than or equal to 0"),

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from digits.core import store
 from digits.core.errors import InputError
 from digits.core.store import Dataset
+from digits.core.symbols import Symbols
 
 
 @given(
@@ -26,6 +27,25 @@ def test_a_dataset_is_loaded_as_it_was_saved(
     assert loaded.name == name
     np.testing.assert_array_equal(loaded.images, images)
     np.testing.assert_array_equal(loaded.labels, labels)
+
+
+@pytest.mark.parametrize("count", [2, 256, 257, 1000])
+def test_any_number_of_classes_is_kept(tmp_path: Path, count: int) -> None:
+    symbols = Symbols(classes=tuple(f"class {number}" for number in range(count)), fit="resize", polarity="dark")
+    labels = np.array([0, count - 1], store.label_type(count))
+    store.save(tmp_path / "a.npz", Dataset("own", np.zeros((2, 28, 28), np.uint8), labels, symbols))
+    loaded = store.load(tmp_path / "a.npz", "preprocess")
+    assert loaded.symbols == symbols
+    assert loaded.labels.tolist() == [0, count - 1]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"classes": ["a"], "fit": "digit", "polarity": "auto"}'])
+def test_damaged_names_of_classes_are_reported(tmp_path: Path, dataset: Dataset, text: str) -> None:
+    images, labels, name = dataset.images, dataset.labels, np.array("own")
+    np.savez(tmp_path / "a.npz", images=images, labels=labels, name=name, symbols=np.array(text))
+    with pytest.raises(InputError, match=r"a\.npz: symbols: .*preprocess") as caught:
+        store.load(tmp_path / "a.npz", "preprocess")
+    assert "\n" not in str(caught.value)
 
 
 def test_the_same_dataset_gives_the_same_bytes(tmp_path: Path, dataset: Dataset) -> None:

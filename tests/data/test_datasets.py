@@ -13,7 +13,7 @@ from tests.data import small
 
 def test_the_sample_is_5000_different_digits_in_mnists_proportions(tmp_path: Path) -> None:
     datasets.write_sample(tmp_path / datasets.SAMPLE)
-    train, test = datasets.read(tmp_path)
+    train, test = datasets.read(tmp_path / datasets.SAMPLE)
     assert (train.name, test.name) == ("mnist-sample", "mnist-sample")
     assert np.bincount(train.labels).tolist() == [430] * 10
     assert np.bincount(test.labels).tolist() == [70] * 10
@@ -60,9 +60,9 @@ def test_images_and_labels_that_do_not_match_are_reported(tmp_path: Path) -> Non
     folder = small.write(tmp_path / "raw" / "mnist")
     datasets.write_idx(folder / datasets.TRAIN_LABELS, np.zeros(59, np.uint8))
     with pytest.raises(InputError, match=r"train-labels.*not 60 labels"):
-        datasets.read(tmp_path / "raw")
+        datasets.read(folder)
 
 
 def test_a_missing_dataset_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="contains 0 datasets"):
-        datasets.read(tmp_path)
+        datasets.only(tmp_path)

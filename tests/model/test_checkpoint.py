@@ -80,11 +80,14 @@ def test_the_path_tells_the_parameters_and_the_inputs(tmp_path: Path) -> None:
 
 
 def test_old_checkpoints_are_deleted_but_for_the_newest_ones(tmp_path: Path) -> None:
-    for number in range(15):
-        file = saved(tmp_path, f"{number}.npz")
+    names = [f"{number:016x}.npz" for number in range(16)]
+    others = ["results.npz", "0123.npz", f"{names[0]}.copy"]
+    halves = [f"{names[0]}.1-2.partial", f"{names[0]}.3-4.partial"]
+    for number, name in enumerate([*names[:-1], *others, halves[0]]):
         age = time.time() - 2 * checkpoint.DAY - 1000 + number
-        os.utime(file, (age, age))
-    saved(tmp_path, "new.npz")
+        os.utime(saved(tmp_path, name), (age, age))
+    saved(tmp_path, names[-1])
+    saved(tmp_path, halves[1])
     checkpoint.tidy(tmp_path)
-    assert {file.stem for file in tmp_path.iterdir()} == {"new", *map(str, range(6, 15))}
+    assert {file.name for file in tmp_path.iterdir()} == {*names[6:], *others, halves[1]}
     checkpoint.tidy(tmp_path / "none")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from digits.core.errors import InputError
-from digits.model import export, network
+from digits.core.symbols import DIGITS, Symbols
+from digits.model import export, network, runtime
 from tests.repository import ROOT
 
 LAYERS: list[network.Spec] = [
@@ -50,6 +51,14 @@ def test_the_same_model_gives_the_same_onnx_bytes(model: keras.Model, tmp_path: 
             cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed}, check=True,
         )  # fmt: skip
     assert (tmp_path / "1.onnx").read_bytes() == (tmp_path / "2.onnx").read_bytes()
+
+
+def test_the_names_of_other_classes_are_kept_with_an_onnx_file(model: keras.Model, tmp_path: Path) -> None:
+    export.export(model, tmp_path / "digits.onnx", "onnx")
+    assert runtime.load(tmp_path / "digits.onnx")[1] == DIGITS
+    letters = Symbols(classes=tuple("abcdefghiア"), fit="digit", polarity="light")
+    export.export(model, tmp_path / "letters.onnx", "onnx", letters)
+    assert runtime.load(tmp_path / "letters.onnx")[1] == letters
 
 
 def test_an_export_with_other_probabilities_is_not_written(

@@ -37,10 +37,15 @@ def test_classification_counts_errors() -> None:
     assert measured["loss"] == pytest.approx(-(3 * np.log(0.91) + np.log(0.01)) / 4, rel=1e-5)
 
 
-def test_each_digit_has_its_own_accuracy() -> None:
-    rows = metrics.by_digit(np.array([0, 1, 1, 2]), probabilities_of([0, 1, 2, 2], 0.91))
-    assert [(row["digit"], row["images"], row["errors"]) for row in rows] == [(0, 1, 0), (1, 2, 1), (2, 1, 0)]
-    assert rows[1] == {"digit": 1, **metrics.accuracy(1, 2)}
+def test_each_class_that_occurs_has_its_own_accuracy() -> None:
+    classes = ["zero", "one", "お", "never", *"456789"]
+    rows = metrics.by_class(np.array([0, 1, 1, 2]), probabilities_of([0, 1, 2, 2], 0.91), classes)
+    assert [(row["class"], row["images"], row["errors"]) for row in rows] == [
+        ("zero", 1, 0),
+        ("one", 2, 1),
+        ("お", 1, 0),
+    ]
+    assert rows[1] == {"class": "one", **metrics.accuracy(1, 2)}
 
 
 def test_calibration_error_is_the_distance_between_confidence_and_accuracy() -> None:

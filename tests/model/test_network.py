@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from digits.core.errors import InputError
+from digits.core.symbols import DIGITS, Symbols
 from digits.model import network
 
 DENSE: network.Spec = {"Dense": {"units": 10, "activation": "softmax"}}
@@ -41,7 +42,7 @@ def test_scaling_is_part_of_the_model() -> None:
         ([{"UpSampling2D": {"interpolation": "foo"}}, *SMALL], r"train\.network.*: "),
         ([{"ReLU": {"name": "a"}}, {"ReLU": {"name": "a"}}, *SMALL], r"train\.network: .*unique"),
         ([{"Flatten": {}}, {"Dense": {"units": 11, "activation": "softmax"}}], r"network: its output \(None, 11\)"),
-        ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "tanh"}}], r"is not 10 probabilities"),
+        ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "tanh"}}], r"is not a probability for each of the 10"),
         ([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmux"}}], r"network\[1\]: Dense: .*softmux"),
     ],
 )
@@ -170,6 +171,27 @@ def test_a_model_is_loaded_as_it_was_saved_without_its_optimizer(tmp_path: Path)
     assert not loaded.compiled
     # Adam's moments would take another two times the bytes of the weights.
     assert (tmp_path / "model.keras").stat().st_size < 2 * 4 * model.count_params() + 20_000
+
+
+@pytest.mark.parametrize("units", [3, 10])
+def test_the_number_of_units_that_the_classes_need_is_told(units: int) -> None:
+    layers: list[network.Spec] = [{"Flatten": {}}, {"Dense": {"units": units, "activation": "softmax"}}]
+    with pytest.raises(InputError, match=rf"output \(None, {units}\) .* 26 classes; .*units: 26, activation"):
+        network.build(layers, classes=26)
+
+
+def test_the_names_of_other_classes_are_kept_with_the_model(tmp_path: Path) -> None:
+    symbols = Symbols(classes=("cat", "ア", "ñ"), fit="resize", polarity="dark")
+    layers: list[network.Spec] = [{"Flatten": {}}, {"Dense": {"units": 3, "activation": "softmax"}}]
+    network.save(network.build(layers, classes=3), tmp_path / "model.keras", symbols)
+    assert network.load(tmp_path / "model.keras").output_shape == (None, 3)
+    assert network.load_symbols(tmp_path / "model.keras") == symbols
+
+
+def test_an_archive_of_keras_is_taken_for_one_of_digits(tmp_path: Path) -> None:
+    network.build(SMALL).save(tmp_path / "model.keras")
+    network.load(tmp_path / "model.keras")
+    assert network.load_symbols(tmp_path / "model.keras") == DIGITS
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

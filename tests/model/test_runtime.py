@@ -64,4 +64,4 @@ def test_images_of_another_shape_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "plain.onnx"
     path.write_bytes(strange_files.networks(tmp_path / "secret.txt")["plain"])
     with pytest.raises(InputError, match="fails"):
-        runtime.load(path)(np.zeros((1, 27, 28), np.uint8))
+        runtime.load(path)[0](np.zeros((1, 27, 28), np.uint8))

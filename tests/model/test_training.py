@@ -155,12 +155,12 @@ def test_the_best_epoch_is_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_epochs_cycle_through_the_passes_and_shuffle_each_differently(lab: Lab) -> None:
-    batches = list(training.batches(lab.passes, range(3), 40, 16, seed=0))
+    batches = list(training.batches(lab.passes, range(3), 40, 16, seed=0, classes=10))
     assert [len(images) for images, _ in batches] == [16, 16, 8] * 3
     epochs = [np.concatenate([images for images, _ in batches[start : start + 3]]) for start in (0, 3, 6)]
     originals = [store.load(path, "augment").images for path in (*lab.passes, lab.passes[0])]
     for images, original in zip(epochs, originals, strict=True):
         assert sorted(image.tobytes() for image in images) == sorted(image.tobytes() for image in original)
     assert (epochs[0] != epochs[2]).any()
-    again = next(iter(training.batches(lab.passes, range(2, 3), 40, 16, seed=0)))[0]
+    again = next(iter(training.batches(lab.passes, range(2, 3), 40, 16, seed=0, classes=10)))[0]
     np.testing.assert_array_equal(again, epochs[2][:16])

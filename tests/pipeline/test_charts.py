@@ -10,10 +10,13 @@ from PIL import Image
 from tests.browser import hosts, wait_for
 from tests.repository import Repository, create
 
+# Vega must not take a name for a number, a formula or a path, nor DVC a comma for the end of a cell.
+NAMES = ("7", "お", "T-shirt/top", "a.b[c]", "$x$, y")
 TABLES = {
     "training.tsv": "epoch\tloss\taccuracy\tval_loss\tval_accuracy\n1\t0.5\t0.8\t0.4\t0.9\n2\t0.2\t0.9\t0.3\t0.95\n",
-    "confusion.csv": "actual,predicted\n7,7\n2,2\n1,7\n",
-    "digits.csv": "digit,images,errors,accuracy,accuracy_low,accuracy_high\n1,2,1,0.5,0.1,0.9\n7,3,0,1.0,0.4,1.0\n",
+    "confusion.csv": "actual,predicted\n" + "".join(f'"{name}","{name}"\n' for name in NAMES) + "7,お\n",
+    "classes.csv": "class,images,errors,accuracy,accuracy_low,accuracy_high\n"
+    + "".join(f'"{name}",3,1,0.7,0.1,0.9\n' for name in NAMES),
     "reliability.csv": "images,confidence,accuracy\n3,0.4,0.3\n9,0.9,1.0\n",
 }
 IMAGES = ["plots/figures/curves.png", "plots/figures/mistakes.png"]
@@ -26,7 +29,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository.run("dvc", "repro", "charts")
     for colour in ("red", "blue"):
         for name, table in TABLES.items():
-            (repository.path / "plots" / name).write_text(table.replace("0.9", "0.7") if colour == "blue" else table)
+            changed = table.replace("0.9", "0.7") if colour == "blue" else table
+            (repository.path / "plots" / name).write_text(changed, encoding="utf-8")
         for name in IMAGES:
             (repository.path / name).parent.mkdir(exist_ok=True)
             Image.new("RGB", (2000, 50), colour).save(repository.path / name)
@@ -54,6 +58,9 @@ def test_all_charts_are_drawn_and_images_fit_side_by_side(
     repository.run("dvc", "plots", *command)
     drawn = count_charts(repository.path / "dvc_plots" / "index.html", browser)
     assert drawn == len(TABLES) + len(dvc_yaml(repository)["plots"])
+    texts = browser.execute_script("return [...document.querySelectorAll('svg.marks text')].map(t => t.textContent)")
+    # On both axes of the matrix, and once beside the bars, of each revision or of both together.
+    assert min(map(texts.count, NAMES)) >= 3
     shown = browser.execute_script("return [...document.images].map(i => [i.naturalWidth, i.x + i.width, i.y])")
     assert len(shown) == revisions * len(IMAGES)
     assert {width for width, _, _ in shown} == {2000}

@@ -64,7 +64,7 @@ def test_results_without_shifted_copies_are_written_too(finished: Repository, tm
 def test_every_figure_is_drawn(finished: Repository) -> None:
     names = {path.stem for path in (finished.path / "plots" / "figures").iterdir()}
     assert names == {
-        "examples", "augmentation", "network", "curves", "predictions", "confusion_matrix", "accuracy_by_digit",
+        "examples", "augmentation", "network", "curves", "predictions", "confusion_matrix", "accuracy_by_class",
         "reliability_diagram", "mistakes",
     }  # fmt: skip
 
@@ -281,7 +281,7 @@ def test_a_fresh_clone_reports_its_status_in_a_screenful(finished: Repository, t
 @pytest.mark.parametrize(
     "files",
     [
-        ["plots/training.tsv", "plots/layers.csv", "plots/confusion.csv", "plots/digits.csv", "plots/reliability.csv"],
+        ["plots/training.tsv", "plots/layers.csv", "plots/confusion.csv", "plots/classes.csv", "plots/reliability.csv"],
         ["metrics/validation.json", "metrics/test.json", "metrics/unshifted.json"],
         ["data/processed/train.npz", "data/augmented/01.npz", "data/predictions.npz", "models/model.keras"],
         ["models/digits.onnx", "models/training.json", "plots/figures/curves.png"],

@@ -7,6 +7,7 @@ from reader.stages.classifier import Classifier, _batch
 
 PLAIN = Classifier(
     seed=0,
+    threads=2,
     steps=10,
     batch_size=16,
     examples=2,

@@ -6,6 +6,7 @@ from reader.stages.detector import Detector, _batch, _sample, _targets
 
 SECTION = Detector(
     seed=0,
+    threads=2,
     steps=10,
     batch_size=4,
     examples=2,

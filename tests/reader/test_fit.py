@@ -20,7 +20,7 @@ from reader.training import Batch
 from tests.repository import ROOT
 
 RATE = {"CosineDecay": {"initial_learning_rate": 0.01, "decay_steps": "90%"}}
-SECTION = Trained(seed=0, steps=19, batch_size=4, examples=2, optimizer={"AdamW": {"learning_rate": RATE}})
+SECTION = Trained(seed=0, threads=2, steps=19, batch_size=4, examples=2, optimizer={"AdamW": {"learning_rate": RATE}})
 
 
 def batch(step: int) -> Batch:

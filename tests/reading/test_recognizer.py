@@ -17,6 +17,7 @@ from PIL import Image
 from digits import model as model_package
 from digits.core.errors import InputError
 from digits.core.files import write_json
+from digits.core.symbols import DIGITS, Symbols
 from digits.reading import recognizer as module
 from digits.reading.decoding import LONGEST, Source
 from digits.reading.reading import Digit, Reading
@@ -414,6 +415,18 @@ def test_settings_that_are_no_settings_are_reported(tmp_path: Path) -> None:
         Reader.load(tmp_path)
 
 
+def test_of_other_classes_one_symbol_is_read_in_each_image() -> None:
+    symbols = Symbols(classes=("round", "narrow", *"abcdefgh"), fit="digit", polarity="auto")
+    some = Recognizer(fakes.infer, Reader(fakes.detector, fakes.classifier, SETTINGS), symbols)
+    page = draw("1")
+    found, blank = some.read_all([page, np.full((40, 60), 200, np.uint8)])
+    assert isinstance(found, Reading)
+    assert found.text == "narrow"
+    assert found.digits[0].box == (0, 0, *page.shape[::-1])
+    assert found.as_dict()["lines"][0][0][0]["class"] == "narrow"
+    assert blank == Reading([])
+
+
 def test_a_missing_network_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.onnx: no such file"):
         Recognizer.load(tmp_path / "none.onnx", tmp_path)
@@ -427,8 +440,9 @@ def test_a_keras_network_is_run_by_keras(tmp_path: Path, monkeypatch: pytest.Mon
         return SimpleNamespace(predict=lambda images, batch_size, verbose: fakes.infer(images))
 
     # TensorFlow would take seconds.
-    monkeypatch.setitem(sys.modules, "digits.model.network", SimpleNamespace(load=load))
-    monkeypatch.setattr(model_package, "network", SimpleNamespace(load=load), raising=False)
+    network = SimpleNamespace(load=load, load_symbols=lambda path: DIGITS)
+    monkeypatch.setitem(sys.modules, "digits.model.network", network)
+    monkeypatch.setattr(model_package, "network", network, raising=False)
     loaded = Recognizer.load(tmp_path / "a.keras", tmp_path)
     image = np.zeros((1, 28, 28), np.uint8)
     image[:, 4:24, 4:24] = 255

@@ -1,3 +1,8 @@
+import string
+import time
+import warnings
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from digits.core.store import Dataset
+from digits.model import metrics
 from digits.report import annotated, architecture, basics, curves, galleries, measures
 
 EPOCHS = [
@@ -21,10 +28,14 @@ LAYERS = [
     {"layer": "Conv2D", "details": "3×3, stride 2, relu", "output": "13×13×2", "parameters": 20},
     {"layer": "New", "details": "", "output": "10", "parameters": 0},
 ]
-DIGITS = [
-    {"digit": digit, "errors": 100, "accuracy": 1 - digit / 100, "accuracy_low": 0.9, "accuracy_high": 1.0}
-    for digit in range(10)
+TEN = tuple("0123456789")
+CLASSES = [
+    {"class": name, "errors": 10, "accuracy": 1 - place / 100, "accuracy_low": 0.9, "accuracy_high": 1.0}
+    for place, name in enumerate(TEN)
 ]
+LONG = tuple(
+    f"a {word} number {number}" for number in range(8) for word in ("plain", "MAGNIFICENT", "$x_y$", "l", "を")
+)
 BINS = [
     {"images": 3, "confidence": 0.4, "accuracy": 0.3, "accuracy_low": 0.05, "accuracy_high": 0.8},
     {"images": 9000, "confidence": 0.999, "accuracy": 1.0, "accuracy_low": 0.99, "accuracy_high": 1.0},
@@ -32,7 +43,7 @@ BINS = [
 
 
 class Digit(NamedTuple):
-    digit: int
+    name: str
     probability: float
     box: tuple[int, int, int, int]
     image: basics.Images
@@ -52,32 +63,153 @@ def all_figures(dataset: Dataset) -> dict[str, Figure]:
     probabilities[np.arange(40), np.roll(dataset.labels, 5) // 2] = 0.91
     some = dataset.images[:10]
     return {
-        "examples": galleries.examples(some, dataset.labels[:10]),
-        "one example": galleries.examples(some[:1], dataset.labels[:1]),
-        "two of each": galleries.examples(dataset.images[:20], dataset.labels[:20]),
+        "examples": galleries.examples(some, dataset.labels[:10], TEN),
+        "one example": galleries.examples(some[:1], dataset.labels[:1], TEN),
+        "two of each": galleries.examples(dataset.images[:20], dataset.labels[:20], TEN),
         "augmentation": galleries.augmentation(some, some[::-1]),
-        "predictions": galleries.predictions(some, dataset.labels[:10], probabilities[:10]),
-        "mistakes": galleries.mistakes(dataset.images, dataset.labels, probabilities, 25),
-        "no mistakes": galleries.mistakes(dataset.images, dataset.labels, np.eye(10)[dataset.labels], 25),
-        "confusion": measures.confusion(dataset.labels, probabilities.argmax(axis=1)),
+        "predictions": galleries.predictions(some, dataset.labels[:10], probabilities[:10], TEN),
+        "mistakes": galleries.mistakes(dataset.images, dataset.labels, probabilities, 25, TEN),
+        "no mistakes": galleries.mistakes(dataset.images, dataset.labels, np.eye(10)[dataset.labels], 25, TEN),
+        "confusion": measures.confusion(dataset.labels, probabilities.argmax(axis=1), TEN),
         "curves": curves.curves(EPOCHS),
         "one epoch": curves.curves(EPOCHS[:1]),
         "no error": curves.curves([*EPOCHS, PERFECT]),
         "network": architecture.layers(LAYERS),
-        "accuracy by digit": measures.accuracy_by_digit(DIGITS),
+        "accuracy by class": measures.accuracy_by_class(CLASSES),
         "reliability": measures.reliability(BINS),
         "reading": annotated.reading(
             np.zeros((100, 300), np.uint8),
             1,
-            [Digit(3, 0.97, (2, 0, 20, 30), some[3])],
-            [Digit(1, 0.2, (280, 70, 20, 30), some[1])],
+            [Digit("3", 0.97, (2, 0, 20, 30), some[3])],
+            [Digit("1", 0.2, (280, 70, 20, 30), some[1])],
         ),
+    }
+
+
+def figures_of(classes: Sequence[str], images: int = 3) -> dict[str, Figure]:
+    """Return the figures that speak of ``classes``, of which each has so many ``images``, and is once taken for the
+    next one."""
+    count = len(classes)
+    labels = np.tile(np.arange(count), images)
+    predicted = np.concatenate([np.roll(labels[:count], -1), labels[count:]])
+    probabilities = np.full((len(labels), count), 0.1 / count)
+    probabilities[np.arange(len(labels)), predicted] = 0.9
+    shown = galleries.of_each_class(labels, count)
+    drawn = np.zeros((len(labels), 28, 28), np.uint8)
+    return {
+        "examples": galleries.examples(drawn[shown], labels[shown], classes),
+        "predictions": galleries.predictions(drawn[shown], labels[shown], probabilities[shown], classes),
+        "mistakes": galleries.mistakes(drawn, labels, probabilities, 10, classes),
+        "confusion": measures.confusion(labels, predicted, classes),
+        "accuracy by class": measures.accuracy_by_class(metrics.by_class(labels, probabilities, classes)),
+        "reading": annotated.reading(drawn[0], 1, [Digit(classes[0], 0.97, (2, 5, 20, 20), drawn[0])]),
     }
 
 
 def test_nothing_is_cut_off(dataset: Dataset) -> None:
     cut = {name: inches_cut_off(figure) for name, figure in all_figures(dataset).items()}
     assert max(cut.values()) < 0.01, cut
+
+
+@pytest.mark.parametrize("classes", [("no", "yes"), tuple(string.ascii_uppercase), LONG], ids=["2", "26", "40 long"])
+def test_names_are_neither_cut_off_nor_do_they_overlap(classes: tuple[str, ...]) -> None:
+    for name, figure in figures_of(classes).items():
+        assert inches_cut_off(figure) < 0.01, name
+        tall: list[Text] = [axes.title for axes in figure.axes if axes.images and name != "confusion"]
+        ticks = [label for axes in figure.axes for label in axes.get_xticklabels() if label.get_text()]
+        boxes = sorted((each.get_window_extent() for each in tall or ticks), key=lambda box: (round(box.y0), box.x0))
+        beside = [(one, other) for one, other in pairwise(boxes) if one.y0 < other.y1 and other.y0 < one.y1]
+        assert all(one.x1 <= other.x0 + 1 for one, other in beside if one.x0 < other.x0), name
+
+
+def test_a_thousand_classes_are_drawn_in_seconds_and_the_titles_tell_which() -> None:
+    begun = time.monotonic()
+    figures = figures_of([f"class {number}" for number in range(1000)])
+    for figure in figures.values():
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    assert time.monotonic() - begun < 60
+    assert figures["examples"].get_suptitle() == "Training images of 100 of 1,000 classes under their labels"
+    assert figures["predictions"].get_suptitle().startswith("Test images of 100 of 1,000 classes: ")
+    (lowest,) = titles(figures["accuracy by class"])
+    assert lowest.startswith("The 30 of 1,000 classes with the lowest accuracy")
+    assert titles(figures["confusion"]) == [
+        "1,000 of 3,000 wrong\nthe 30 of 1,000 classes that are confused most often"
+    ]
+    for name in ("confusion", "accuracy by class"):
+        assert len(figures[name].axes[0].get_xticks()) == 30
+    assert max(*(side for figure in figures.values() for side in figure.get_size_inches())) < 20
+
+
+def test_the_classes_confused_most_often_are_shown() -> None:
+    labels = np.repeat(np.arange(100), 3)
+    predicted = labels.copy()
+    predicted[labels == 77] = 99
+    predicted[labels == 50] = [50, 98, 98]
+    axes = measures.confusion(labels, predicted, [f"c{number}" for number in range(100)]).axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names[-4:] == ["c50", "c77", "c98", "c99"]
+    drawn = {text.get_position(): text.get_text() for text in axes.texts}
+    assert (drawn[29, 27], drawn[28, 26], drawn[26, 26]) == ("3", "2", "1")
+    assert axes.get_title().startswith("5 of 300 wrong\n")
+
+
+def test_the_classes_with_the_lowest_accuracy_are_shown() -> None:
+    rows = [{**CLASSES[0], "class": f"c{number}", "accuracy": number / 100} for number in range(99, -1, -1)]
+    ticks = measures.accuracy_by_class(rows).axes[0].get_xticklabels()
+    assert [label.get_text() for label in ticks] == [f"c{number}: 10 errors" for number in range(30)]
+
+
+# Formulas, and what Matplotlib would fail to parse as one.
+@pytest.mark.parametrize("name", ["$x$", "$\\frac{1}$", "a_b^2", "$5 or $6", "\\$", "_"])
+def test_a_name_is_drawn_with_every_font_and_never_as_a_formula(name: str) -> None:
+    for figure in figures_of((name, "other")).values():
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+        texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and name in text.get_text()]
+        assert texts
+        assert not any(text.get_parse_math() for text in texts)
+        assert all(text.get_fontfamily() == basics.FONTS for text in texts)
+
+
+def test_a_glyph_comes_from_the_first_font_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without a check mark, and with one.
+    monkeypatch.setattr(basics, "FONTS", ["cmr10", "DejaVu Sans"])
+    assert basics.readable("A ✓") == "A ✓"
+    monkeypatch.setattr(basics, "FONTS", ["cmr10"])
+    assert basics.readable("A ✓") == "A U+2713"
+
+
+def test_a_name_that_no_font_can_draw_is_shown_as_code_points_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(basics, "FONTS", ["DejaVu Sans"])
+    monkeypatch.setitem(basics.NAMED, "family", ["DejaVu Sans"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures = figures_of(("お", "日本", "7"))
+        for figure in figures.values():
+            FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    assert titles(figures["examples"]) == ["U+304A", "U+65E5…+672C", "7"]
+
+
+def test_fonts_that_are_missing_are_not_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    for figure in figures_of(("お", "日本", "7")).values():
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("class 11", "class 11"),
+        ("class 1000011", "class…00011"),
+        ("日本語の長い名前です", "日本語…です"),
+        ("a  b", "a b"),
+    ],
+)
+def test_a_long_name_loses_its_middle(name: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basics, "_has_glyph", lambda character: True)
+    assert basics.readable(name, 11) == shown
+    assert basics.width(shown) <= 11
 
 
 def titles(figure: Figure) -> list[str]:
@@ -90,10 +222,11 @@ def titles(figure: Figure) -> list[str]:
         (np.repeat(np.arange(10), 50), 1, list(range(0, 500, 50))),
         (np.repeat(np.arange(10), 50), 2, [*range(0, 500, 50), *range(1, 500, 50)]),
         (np.array([3, 1, 3, 3]), 2, [1, 0, 2]),
+        (np.repeat(np.arange(10), 50), 20, [50 * digit + row for row in range(10) for digit in range(10)]),
     ],
 )
-def test_the_first_images_of_each_digit_are_chosen(labels: np.ndarray, count: int, expected: list[int]) -> None:
-    assert galleries.of_each_digit(labels, count).tolist() == expected
+def test_the_first_images_of_each_class_are_chosen(labels: np.ndarray, count: int, expected: list[int]) -> None:
+    assert galleries.of_each_class(labels, 10, count).tolist() == expected
 
 
 def test_mistakes_are_drawn_most_confident_first(dataset: Dataset) -> None:
@@ -101,17 +234,17 @@ def test_mistakes_are_drawn_most_confident_first(dataset: Dataset) -> None:
     for index, probability in ((3, 0.6), (7, 0.8), (8, 0.9999)):
         probabilities[index] = 0
         probabilities[index, 0] = probability
-    figure = galleries.mistakes(dataset.images, dataset.labels, probabilities, 2)
+    figure = galleries.mistakes(dataset.images, dataset.labels, probabilities, 2, TEN)
     assert titles(figure) == ["8 → 0\n> 99.9 %", "7 → 0\n80.0 %"]
     assert figure.get_suptitle().startswith("3 of 40 test images wrong, the 2 most confident\n")
-    figure = galleries.mistakes(dataset.images, dataset.labels, probabilities, 3)
+    figure = galleries.mistakes(dataset.images, dataset.labels, probabilities, 3, TEN)
     assert figure.get_suptitle().startswith("3 of 40 test images wrong, the most confident first\n")
 
 
 def test_the_confusion_matrix_counts_images(dataset: Dataset) -> None:
     predicted = dataset.labels.copy()
     predicted[:3] = 9
-    figure = measures.confusion(dataset.labels, predicted)
+    figure = measures.confusion(dataset.labels, predicted, TEN)
     axes = figure.axes[0]
     assert titles(figure) == ["3 of 40 wrong"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
@@ -127,7 +260,7 @@ def test_colours_mean_the_same_in_every_confusion_matrix() -> None:
     bad[900:990] = 4
 
     def colour(predicted: np.ndarray, true: int, digit: int) -> list[float]:
-        image = measures.confusion(labels, predicted).axes[0].images[1]
+        image = measures.confusion(labels, predicted, TEN).axes[0].images[1]
         return list(image.to_rgba(image.get_array())[true, digit])  # type: ignore[arg-type, index]
 
     assert colour(good, 0, 1) == colour(bad, 0, 1)
@@ -164,7 +297,10 @@ def test_curves_have_plain_ticks_and_show_every_point(
 
 @pytest.mark.parametrize(
     ("figure", "rows", "place"),
-    [(measures.reliability(BINS), BINS, "confidence"), (measures.accuracy_by_digit(DIGITS), DIGITS, "digit")],
+    [
+        (measures.reliability(BINS), BINS, "confidence"),
+        (measures.accuracy_by_class(CLASSES), [{**row, "place": place} for place, row in enumerate(CLASSES)], "place"),
+    ],
 )
 def test_each_accuracy_has_its_interval(figure: Figure, rows: list[dict[str, float]], place: str) -> None:
     (drawn,) = (each for each in figure.axes[0].collections if isinstance(each, LineCollection))
@@ -186,7 +322,7 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_what_was_rejected_has_a_pale_dashed_box_without_a_label(dataset: Dataset, count: int) -> None:
-    read, rejected = (Digit(digit, 0.97, (10 * digit, 20, 30, 40), dataset.images[digit]) for digit in (3, 7))
+    read, rejected = (Digit(str(digit), 0.97, (10 * digit, 20, 30, 40), dataset.images[digit]) for digit in (3, 7))
     axes = annotated.reading(np.zeros((100, 300), np.uint8), 2, [read][:count], [rejected]).axes[0]
     dashed, *whole = (each for each in axes.patches if isinstance(each, Rectangle))
     assert (dashed.get_xy(), dashed.get_width(), dashed.get_height()) == ((35, 10), 15, 20)

@@ -26,7 +26,7 @@ def drawn(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     tables: dict[str, dict[str, Any]] = {
         "training.tsv": {"epoch": 1, "loss": 0.1, "accuracy": 0.9, "val_loss": 0.1, "val_accuracy": 0.9},
         "layers.csv": {"layer": "Dense", "details": "softmax", "output": "10", "parameters": 7850},
-        "digits.csv": {"digit": 0, **ACCURACY},
+        "classes.csv": {"class": "0", **ACCURACY},
         "reliability.csv": {"confidence": 1.0, **ACCURACY},
     }
     for name, row in tables.items():
@@ -37,7 +37,7 @@ def drawn(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return figures
 
 
-def test_examples_and_predictions_show_one_of_each_digit(drawn: dict[str, Figure]) -> None:
+def test_examples_and_predictions_show_one_of_each_class(drawn: dict[str, Figure]) -> None:
     for name in ("examples", "predictions"):
         captions = [axes.get_title() for axes in drawn[name].axes]
         assert [int(caption[0]) for caption in captions] == list(range(10))

@@ -5,12 +5,12 @@ import pytest
 
 from digits.core import params, store
 from digits.core.errors import InputError
-from digits.core.files import read_json, write_json
+from digits.core.files import read_json, write_json, write_table
 from digits.core.store import Dataset
-from digits.model import metrics
-from studies.folds.stages import average, fold
+from digits.model import backend, metrics, network, training
+from studies.folds.stages import average, fold, predict
 from studies.folds.stages.schema import FoldsParams
-from tests.repository import PARAMS
+from tests.repository import NETWORK, PARAMS
 
 TRAINED = {"parameters": 10, "epochs": 2, "kept_epoch": 2, "temperature": None}
 
@@ -104,3 +104,29 @@ def test_folds_that_influenced_their_training_are_rejected(
         write_fold(folder / "runs" / str(number), 1, **trained)
     with pytest.raises(InputError, match=message):
         average.main(with_folds([0, 1, 2]), folder)
+
+
+def test_each_image_is_predicted_by_the_model_that_it_was_held_out_from(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TensorFlow has computed already in this process.
+    monkeypatch.setattr(backend, "use", lambda threads: None)
+    params = with_folds([0, 1])
+    fold.main(params, folder, folder)
+    origins = [{"set": "train", "index": index, "image": f"{index}.png"} for index in range(40)]
+    write_table(folder / "images.csv", origins)
+    models = []
+    for number in range(2):
+        training.make_deterministic(number)
+        models.append(network.build(NETWORK))
+        network.save(models[-1], folder / "runs" / str(number) / "models" / "model.keras")
+    predict.main(params, folder, folder)
+    path = folder / "predictions.npz"
+    arrays = store.load_arrays(path, "predict", "probabilities", "image")
+    # The images are in the order of their origins.
+    np.testing.assert_array_equal(store.load(path, "predict").images[:, 0, 0], np.arange(40))
+    assert arrays["image"].tolist() == [row["image"] for row in origins]
+    for number, model in enumerate(models):
+        held_out = store.load(folder / "data" / str(number) / "validation.npz", "fold").images
+        expected = model.predict(held_out, verbose=0)
+        np.testing.assert_allclose(arrays["probabilities"][held_out[:, 0, 0]], expected, atol=1e-6)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from digits.core.files import read_json, read_table
+from digits.data import datasets
 from tests.repository import Repository, create
 
 RECIPES = ["tf-dnn", "dense"]
@@ -23,13 +24,16 @@ def read(path: Path) -> Any:
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A repository after the studies have run; tests that change it work on a copy."""
-    names = ("recipes", "folds", "ensemble")
+    names = ("recipes", "folds", "ensemble", "labels")
     repository = create(tmp_path_factory.mktemp("studies") / "repository", *(f"studies/{name}" for name in names))
     repository.set(train={"epochs": 1})
-    recipes, folds, ensemble = (repository.path / "studies" / name for name in names)
-    for output in ("dvc.lock", "README.md", "comparison.png", "curves.tsv", "metrics.json", "growth.tsv", "growth.png"):
-        for folder in (recipes, folds, ensemble):
+    recipes, folds, ensemble, labels = (repository.path / "studies" / name for name in names)
+    (recipes / "README.md").unlink()
+    for output in ("dvc.lock", "comparison.png", "curves.tsv", "metrics.json", "growth.tsv", "growth.png"):
+        for folder in (recipes, folds, ensemble, labels):
             (folder / output).unlink(missing_ok=True)
+    for path in labels.glob("doubtful.*"):
+        path.unlink()
 
     pipeline = read(recipes / "dvc.yaml")
     pipeline["vars"] = [{"recipes": RECIPES}]
@@ -83,11 +87,12 @@ def test_comparisons_are_in_git_and_models_are_not(studied: Repository) -> None:
     tracked = studied.run("git", "ls-files", "studies").splitlines()
     assert {f"studies/recipes/{name}" for name in ("README.md", "comparison.png", "curves.tsv")} < set(tracked)
     assert "studies/folds/metrics.json" in tracked
+    assert {f"studies/labels/{name}" for name in ("metrics.json", "doubtful.csv", "doubtful.png")} < set(tracked)
     assert not [path for path in tracked if path.endswith((".keras", ".npz"))]
 
 
 def test_a_second_run_does_nothing(studied: Repository) -> None:
-    for name in ("recipes", "folds", "ensemble"):
+    for name in ("recipes", "folds", "ensemble", "labels"):
         assert "Running stage" not in studied.run("dvc", "--cd", f"studies/{name}", "repro")
 
 
@@ -110,6 +115,27 @@ def test_the_folds_are_averaged(studied: Repository) -> None:
     assert measured["together"]["images"] == 4300
     accuracies = [fold["accuracy"] for fold in measured["fold"].values()]
     assert measured["accuracy_mean"] == pytest.approx(sum(accuracies) / 2)
+
+
+def test_the_labels_are_judged_by_the_folds(studied: Repository) -> None:
+    folder = studied.path / "studies" / "labels"
+    measured = read_json(folder / "metrics.json", "audit")
+    folds = read_json(studied.path / "studies" / "folds" / "metrics.json", "average")
+    assert measured["dataset"] == "mnist-sample"
+    assert (measured["images"], measured["errors"]) == (4300, folds["together"]["errors"])
+    rows = read_table(folder / "doubtful.csv", "audit", {"image": int, "label": int})
+    assert len(rows) == max(50, measured["doubtful"])
+    labels = datasets.read(studied.path / "data" / "raw" / "mnist-sample")[0].labels
+    assert [row["label"] for row in rows] == [labels[row["image"]] for row in rows]
+
+
+def test_missing_predictions_of_the_folds_are_reported(studied: Repository, tmp_path: Path) -> None:
+    copy = studied.copy(tmp_path / "copy")
+    (copy.path / "studies" / "folds" / "predictions.npz").unlink()
+    output = copy.run("dvc", "--cd", "studies/labels", "repro", code=255)
+    (error,) = [line for line in output.splitlines() if line.startswith("ERROR: ")]
+    assert "predictions.npz" in error
+    assert "Traceback" not in output
 
 
 def test_the_ensemble_has_the_roots_model_and_others(studied: Repository) -> None:

@@ -12,12 +12,15 @@ import cv2
 import uvicorn
 from fastapi import FastAPI
 
+from digits.core.symbols import Symbols
 from digits.reading.recognizer import Reader, Recognizer
 from digits.web import app, server
 from tests.reading import fakes
 from tests.reading.drawing import Grey
 
-RECOGNIZER = Recognizer(fakes.infer, Reader(fakes.detector, fakes.classifier, fakes.SETTINGS))
+READER = Reader(fakes.detector, fakes.classifier, fakes.SETTINGS)
+RECOGNIZER = Recognizer(fakes.infer, READER)
+SHOES = Symbols(classes=("sneaker", "ankle boot", *"abcdefgh"), fit="resize", polarity="dark")
 
 
 @contextlib.contextmanager

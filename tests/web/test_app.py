@@ -15,7 +15,7 @@ from digits.reading.recognizer import Recognizer
 from digits.web import app
 from tests.reading import fakes
 from tests.reading.drawing import draw
-from tests.web.serving import RECOGNIZER, ask, create, png, serving
+from tests.web.serving import READER, RECOGNIZER, SHOES, ask, create, png, serving
 
 ZERO = png(draw("0"))
 
@@ -45,6 +45,21 @@ def test_details_are_the_probabilities_and_the_image_that_the_network_saw(port: 
     (digit,) = answer["lines"][0][0]
     assert digit == RECOGNIZER.read(draw("0")).digits[0].as_dict(details=True)
     assert len(digit["probabilities"]) == 10
+
+
+def test_the_classes_are_told(port: int) -> None:
+    assert ask(port, "GET", "/classes")[:2] == (200, {"classes": list("0123456789"), "pages": True})
+
+
+def test_an_image_of_another_class_is_answered_by_its_name() -> None:
+    with serving(create(Recognizer(fakes.infer, READER, SHOES))) as number:
+        assert ask(number, "GET", "/classes")[1]["pages"] is False
+        _, answer, _ = ask(number, "POST", "/read?details=true", ZERO)
+    (shoe,) = answer["lines"][0][0]
+    assert answer["text"] == shoe["class"]
+    assert shoe["class"] in SHOES.classes
+    assert shoe["classes"] == list(SHOES.classes)
+    assert "digit" not in shoe
 
 
 def test_a_blank_image_has_no_digits(port: int) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from digits.reading.recognizer import Recognizer
 from tests.browser import hosts, wait_for
+from tests.reading import fakes
 from tests.reading.drawing import draw
-from tests.web.serving import create, serving
+from tests.web.serving import READER, SHOES, create, serving
 
 Points = Sequence[tuple[float, float]]
 # As fractions of the canvas's sides.
@@ -33,15 +34,20 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture(params=[(PHONE, "light"), (DESK, "light"), (PHONE, "dark")], ids=["phone", "desk", "dark"])
-def page(request: pytest.FixtureRequest, browser: Any, port: int) -> Any:
+def screen(request: pytest.FixtureRequest, browser: Any) -> Any:
     (width, height), scheme = request.param
     metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get(f"http://127.0.0.1:{port}/")
-    yield browser
-    assert hosts(browser) == {f"127.0.0.1:{port}"}
+    return browser
+
+
+@pytest.fixture
+def page(screen: Any, port: int) -> Any:
+    screen.get(f"http://127.0.0.1:{port}/")
+    yield screen
+    assert hosts(screen) == {f"127.0.0.1:{port}"}
 
 
 def write(page: Any, *strokes: Points) -> None:
@@ -112,6 +118,25 @@ def test_a_tap_on_a_digit_shows_its_probabilities_and_what_the_network_saw(page:
     write(page, [(0.27, 0.4)])
     assert not page.find_element("css selector", "#details").is_displayed()
     assert page.execute_script(f"return {TEXT}") == "72"
+
+
+def test_other_classes_are_called_by_their_names(screen: Any) -> None:
+    with serving(create(Recognizer(fakes.infer, READER, SHOES))) as number:
+        screen.get(f"http://127.0.0.1:{number}/")
+        assert wait_for(screen, f"{STATUS}.startsWith('Draw one symbol')")
+        check(screen)
+        write(screen, SEVEN)
+        assert wait_for(screen, f"{TEXT} === 'sneaker' || {TEXT} === 'ankle boot'")
+        press(screen, "#text button")
+        assert names_of(screen)[0] == screen.execute_script(f"return {TEXT}")
+        assert set(names_of(screen)) == {*SHOES.classes}
+        check(screen)
+
+
+def names_of(page: Any) -> list[str]:
+    return list(
+        page.execute_script("return [...document.querySelectorAll('#bars span')].map((each) => each.innerText)")
+    )
 
 
 def dispatch(page: Any, *events: tuple[str, int, float, float]) -> None:

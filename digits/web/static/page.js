@@ -11,6 +11,7 @@ let photo = null;      // what was chosen, with its picture once the browser has
 let reading = null;    // the server's answer, with where the image that it read lies on the canvas
 let chosen = null;     // the digit whose details are shown
 let request = null;    // what the page waits for; whatever comes of an earlier one is ignored
+let what = "some digits", one = "a digit";  // what can be read in an image, and what can be tapped
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
@@ -220,6 +221,10 @@ function percent(probability) {
   return `${(100 * probability).toFixed(1)} %`;
 }
 
+function nameOf(digit) {
+  return digit.class ?? `${digit.digit}`;
+}
+
 function element(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
@@ -231,8 +236,9 @@ function show({ error, text }) {
   const lines = reading?.lines ?? [];
   get("text").replaceChildren(...lines.map((line) => element("div", {}, ...line.map((word) => element("span", {},
     ...word.map((digit) => {
-      const button = element("button", { type: "button", className: digit.probability < SURE ? "unsure" : "" }, `${digit.digit}`);
-      button.setAttribute("aria-label", `${digit.digit}, ${percent(digit.probability)} sure`);
+      const name = nameOf(digit), className = digit.probability < SURE ? "unsure" : "";
+      const button = element("button", { type: "button", className }, name);
+      button.setAttribute("aria-label", `${name}, ${percent(digit.probability)} sure`);
       button.setAttribute("aria-pressed", "false");
       button.addEventListener("click", () => choose(digit));
       return digit.button = button;
@@ -240,8 +246,8 @@ function show({ error, text }) {
   get("text").classList.toggle("long", lines.length > 2);
   get("details").hidden = true;
   if (error) tell(error.replace(/^the image: (.)/, (_, letter) => letter.toUpperCase()));
-  else if (!reading) tell("Draw some digits, or take a photo of some. You can drop or paste an image, too.");
-  else tell(text ? `I read ${text.replaceAll("\n", ", ")}. Tap a digit for details.` : "Nothing to read.");
+  else if (!reading) tell(`Draw ${what}, or take a photo. You can drop or paste an image, too.`);
+  else tell(text ? `I read ${text.replaceAll("\n", ", ")}. Tap ${one} for details.` : "Nothing to read.");
   draw();
 }
 
@@ -255,10 +261,14 @@ function choose(digit) {
     const rgba = new ImageData(28, 28);
     pixels.forEach((level, index) => rgba.data.set([level, level, level, 255], 4 * index));
     get("seen").getContext("2d").putImageData(rgba, 0, 0);
-    get("bars").replaceChildren(...digit.probabilities.map((probability, number) => {
+    const rows = digit.probabilities.map((probability, place) => ({ probability, name: digit.classes?.[place] ?? `${place}` }));
+    // All ten digits in their order; of other classes, the ten likeliest.
+    if (digit.classes) rows.sort((one, other) => other.probability - one.probability).splice(10);
+    get("bars").classList.toggle("named", Boolean(digit.classes));
+    get("bars").replaceChildren(...rows.map(({ probability, name }) => {
       const meter = element("meter", { value: probability });
-      meter.setAttribute("aria-label", `${number}`);
-      return element("li", { className: number === digit.digit ? "best" : "" }, `${number}`, meter, percent(probability));
+      meter.setAttribute("aria-label", name);
+      return element("li", { className: name === nameOf(digit) ? "best" : "" }, element("span", {}, name), meter, percent(probability));
     }));
   }
   draw();
@@ -291,3 +301,11 @@ document.addEventListener("keydown", (event) => {
 new ResizeObserver(draw).observe(canvas);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 draw();
+fetch("classes").then((response) => response.json()).then(({ pages }) => {
+  if (pages) return;
+  [what, one] = ["one symbol", "it"];
+  document.querySelector("h1").textContent = "Draw one symbol";
+  get("hint").textContent = "Draw here";
+  canvas.setAttribute("aria-label", "Area to draw one symbol in, with a finger, a pen or a mouse");
+  if (!reading && !request) show({});
+}, () => {});
