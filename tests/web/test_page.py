@@ -167,9 +167,9 @@ def test_what_was_cleared_while_it_is_read_is_not_shown(page: Any) -> None:
     page.execute_script(f"const fetched = window.fetch; {slow}")
     write(page, SEVEN)
     press(page, "#clear")
-    write(page, TWO)
-    assert wait_for(page, f"{TEXT} === '2'")
-    assert page.execute_script("return document.querySelectorAll('#text button').length") == 1
+    write(page, SEVEN, TWO)
+    assert wait_for(page, f"{TEXT} === '72'")
+    assert page.execute_script("return document.querySelectorAll('#text button').length") == 2
 
 
 def test_a_stroke_that_is_undone_before_its_end_is_gone(page: Any) -> None:
