@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from digits.core.errors import InputError
 
@@ -37,19 +37,24 @@ def run_module(*arguments: str) -> Cost:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[int, int]]:
-    """Run ``python -m digits serve`` while the block lasts; yield its port and its process's number."""
+def serving(errors: IO[bytes] | None = None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run ``python -m digits serve`` while the block lasts; yield its port and its process, which writes to ``errors``
+    what it would write to the terminal's standard error."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "digits", "serve", "--port", str(port), "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process:
         try:
             assert process.stdout
             # It says so when it has loaded its networks, and listens.
             process.stdout.readline()
-            yield port, process.pid
+            yield port, process
         finally:
             process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def matmul_rate(side: int = 2048, rounds: int = 15) -> float:

@@ -30,8 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
     images = [path.read_bytes() for path in arguments.images]
     recognizer = Recognizer.load()
-    with serving() as (port, pid):
-        process = psutil.Process(pid)
+    with serving() as (port, started):
+        process = psutil.Process(started.pid)
         for number in range(ROUNDS):
             start = time.perf_counter()
             count = sum(1 for _ in recognizer.read_all(itertools.islice(itertools.cycle(images), 200)))

@@ -172,3 +172,8 @@ def outputs(folder: Path) -> list[Path]:
     stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
     outs = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     return [folder / (out if isinstance(out, str) else next(iter(out))) for out in outs]
+
+
+def differing(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Return the outputs whose hashes, as ``Repository.hashes`` returns them, are not as ``wanted``."""
+    return [path for path, md5 in wanted.items() if found.get(path) != md5]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.attacks.limits import remove_halves_of_dvc
-from tests.repository import Repository, create, create_reader
+from tests.repository import Repository, create, create_reader, differing
 
 WAYS = ["SIGKILL to all", "SIGKILL to dvc alone", "SIGINT to all", "SIGTERM to all"]
 # The kills of a run, at most, in the long form and in the short one, and those before a parameter changes.
@@ -49,8 +49,7 @@ def _pipeline(
         copy = start.copy(path / str(number))
         name, changed = f"{folder} {number}", number % 2 == 1
         yield from _killed(copy, folder, random, longest, name, changed, kills)
-        found = copy.hashes(folder)
-        wrong = [out for out, md5 in wanted[changed].items() if found.get(out) != md5]
+        wrong = differing(wanted[changed], copy.hashes(folder))
         # Half-written files of killed processes are deleted the next day, and what the changed parameter made useless
         # is kept for a while: only a run's own checkpoint must be gone.
         left = [] if changed else [file.name for file in copy.path.glob(f"{folder}/.checkpoints/*.npz")]

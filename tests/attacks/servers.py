@@ -3,11 +3,7 @@
 import contextlib
 import http.client
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import processes
 from tests.attacks.images import FORMATS, damaged, encoded
-from tests.repository import ROOT
 
 # Bytes that the server may have taken at any time, and seconds until it answers.
 MOST, SECONDS = 600_000_000, 30
@@ -32,19 +28,8 @@ OTHERS = {
 
 
 def attack(seed: int, long: bool) -> Iterator[tuple[str, str]]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder, Path(folder, "told").open("w+b") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "digits", "serve", "--no-browser", "--port", str(port)],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=told,
-        )
-        try:
-            assert process.stdout
-            process.stdout.readline()
+    with tempfile.TemporaryFile() as told:
+        with processes.serving(told) as (port, process):
             for name, content in OTHERS.items():
                 yield name, _post(port, content, "multipart/form-data; boundary=a" if "form" in name else "image/png")
             for number in range(seed, seed + (500 if long else 60)):
@@ -57,9 +42,6 @@ def attack(seed: int, long: bool) -> Iterator[tuple[str, str]]:
             yield "the end", "" if process.poll() is None else f"the server ended: {process.returncode}"
             peak = _peak(process.pid)
             yield "memory", f"{peak / 1e6:.0f} MB" if peak > MOST else ""
-        finally:
-            process.kill()
-            process.wait()
         told.seek(0)
         lines = told.read().decode(errors="replace")
         yield "what it told", lines[-500:]

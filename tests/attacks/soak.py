@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.attacks.surroundings import files, md5
-from tests.repository import STAGES, Repository, create
+from tests.repository import STAGES, Repository, create, differing
 
 # Of train.epochs, train.seed and evaluate.shift.
 CHOICES = list(itertools.product((2, 1), (0, 1, 2), (1, 0)))
@@ -74,7 +74,7 @@ class Soaked:
             self.working |= working
         left = [*files(path / ".checkpoints"), *self.temporary.glob("*"), *path.glob("**/*.partial")]
         wrong: dict[str, Sequence[object]] = {
-            "the outputs are others than before": [out for out in hashes if hashes[out] != before.get(out)],
+            "the outputs are others than before": differing(hashes, before),
             "in the cache": [file.name for file in stored if file.parent.name + file.name not in self.contents],
             "stored runs": [len(runs)] if len(runs) > len(STAGES) * len(self.outputs) else [],
             "left": [file.name for file in left],

@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 
 from tests.attacks.limits import Skipped, remove_halves_of_dvc
-from tests.repository import STAGES, Repository, create
+from tests.repository import STAGES, Repository, create, differing
 
 ROOM = "MB are free in "
 # Rewritten after each epoch, so it is whole with fewer lines too.
@@ -123,7 +123,7 @@ def _repro_of(copy: Repository, world: World, *before: str) -> str:
 
 
 def _differing(hashes: dict[str, str], world: World) -> str:
-    wrong = [path for path, md5 in world.whole.hashes().items() if hashes.get(path) != md5]
+    wrong = differing(world.whole.hashes(), hashes)
     return f"{', '.join(wrong)} differ" if wrong else ""
 
 
@@ -193,18 +193,26 @@ def _done(copy: Repository, world: World, stage: str, *before: str) -> str:
 # Full disks.
 
 
-@contextlib.contextmanager
-def _disk(path: Path, megabytes: int) -> Iterator[str]:
-    """Mount a small disk at ``path``; yield why not, if not."""
+def _disk(path: Path, megabytes: int) -> contextlib.AbstractContextManager[str]:
+    """Mount a small disk at ``path``, as ``_done_for_a_while`` does."""
     path.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", path], capture_output=True, text=True
+    return _done_for_a_while(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", path], ["umount", "-l", path]
     )
+
+
+@contextlib.contextmanager
+def _done_for_a_while(command: list[str | Path], undo: list[str | Path]) -> Iterator[str]:
+    """Run ``command`` before the block, and ``undo`` after it; yield why ``command`` failed, if it did."""
+    if not shutil.which(command[0]):
+        yield f"there is no {command[0]}"
+        return
+    done = subprocess.run(command, capture_output=True, text=True)
     try:
         yield done.stderr.strip()
     finally:
         if not done.returncode:
-            subprocess.run(["umount", "-l", path], check=True)
+            subprocess.run(undo, check=True)
 
 
 def _fill(disk: Path, room: int) -> Path:
@@ -292,27 +300,12 @@ def _small_files(world: World) -> str:
 # Folders that may not be written to.
 
 
-@contextlib.contextmanager
-def _mounted_read_only(folder: Path) -> Iterator[str]:
-    done = subprocess.run(["mount", "--bind", "-o", "ro", folder, folder], capture_output=True, text=True)
-    try:
-        yield done.stderr.strip()
-    finally:
-        if not done.returncode:
-            subprocess.run(["umount", "-l", folder], check=True)
+def _mounted_read_only(folder: Path) -> contextlib.AbstractContextManager[str]:
+    return _done_for_a_while(["mount", "--bind", "-o", "ro", folder, folder], ["umount", "-l", folder])
 
 
-@contextlib.contextmanager
-def _immutable(folder: Path) -> Iterator[str]:
-    if not shutil.which("chattr"):
-        yield "there is no chattr"
-        return
-    done = subprocess.run(["chattr", "+i", folder], capture_output=True, text=True)
-    try:
-        yield done.stderr.strip()
-    finally:
-        if not done.returncode:
-            subprocess.run(["chattr", "-i", folder], check=True)
+def _immutable(folder: Path) -> contextlib.AbstractContextManager[str]:
+    return _done_for_a_while(["chattr", "+i", folder], ["chattr", "-i", folder])
 
 
 @contextlib.contextmanager
