@@ -45,7 +45,10 @@ def screen(request: pytest.FixtureRequest, browser: Any) -> Any:
 
 @pytest.fixture
 def page(screen: Any, port: int) -> Any:
+    # From another page: after one of the same address the driver may go on before the new one listens to events.
+    screen.get("about:blank")
     screen.get(f"http://127.0.0.1:{port}/")
+    assert wait_for(screen, "document.readyState === 'complete' && typeof strokes !== 'undefined'")
     yield screen
     assert hosts(screen) == {f"127.0.0.1:{port}"}
 
