@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from digits.core.errors import InputError
@@ -20,12 +21,15 @@ class Cost(NamedTuple):
     bytes: int
 
 
-def run_module(*arguments: str) -> Cost:
-    """Run ``python -m`` with ``arguments``. Raises InputError with its error output if it fails."""
+def run_module(*arguments: str, folder: Path = Path()) -> Cost:
+    """Run ``python -m`` with ``arguments`` in ``folder``. Raises InputError with its error output if it fails."""
+    return run(sys.executable, "-m", *arguments, folder=folder)
+
+
+def run(*arguments: str, folder: Path = Path()) -> Cost:
+    """Run a command in ``folder``. Raises InputError with its error output if it fails."""
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
