@@ -90,6 +90,8 @@ class Tiny(Repository):
         return subprocess.Popen(
             [sys.executable, "-m", "cluster", "repro", *arguments], cwd=self.path, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            # A shell's background jobs, such as these tests may be, ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
 
     def repro(self, *arguments: str, code: int = 0) -> str:

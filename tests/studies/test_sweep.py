@@ -144,6 +144,8 @@ def test_a_sweep_that_is_stopped_and_killed_ends_as_if_it_had_not_been(tmp_path:
         return subprocess.Popen(
             [sys.executable, tmp_path / "fake.py", tmp_path / name, space], cwd=ROOT, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            # A shell's background jobs, such as these tests may be, ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
 
     plain, interrupted = start("plain"), start("other")
