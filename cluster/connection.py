@@ -12,15 +12,16 @@ from digits.core.errors import InputError
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[Any]:
+def connected(address: str | None, **options: Any) -> Iterator[Any]:
     """Connect to the Ray cluster at ``address``, or start one on this machine that ends with this process.
 
+    options: of ray.init, for one on this machine
     Gives the module ``ray``. In the block, sys.stdout and standard error lead nowhere. Raises InputError if Ray is not
     installed or cannot be reached.
     """
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
     # Nothing large goes through Ray's own memory; without a limit it takes a third of the machine's.
-    own: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": 256 << 20}
+    own: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": 256 << 20, **options}
     try:
         import ray
 

@@ -47,10 +47,12 @@ def read(paths: Sequence[str], out: str, address: str | None) -> None:
     found = {given: _images(given) for given in paths}
     known = _known(*_opened(out))
     for given, images in found.items():
+        fs, _ = _opened(given)
         # Divided before what is known is left out: a reader that outlives a killed run writes the next run's parts.
         for start in range(0, len(images), PART):
-            files = [path for path in images[start : start + PART] if _shown(given, path) not in known]
-            known.update(_shown(given, path) for path in files)
+            shown = {_shown(fs, given, path): path for path in images[start : start + PART]}
+            files = [path for name, path in shown.items() if name not in known]
+            known.update(shown)
             parts += [{"given": given, "files": [os.fsencode(path) for path in files]}] if files else []
             new += len(files)
         total += len(images)
@@ -91,9 +93,10 @@ class _Reader:
     def __call__(self, part: dict[str, Any]) -> dict[str, int]:
         given, files = part["given"], [os.fsdecode(path) for path in part["files"]]
         failures, rows = list[str](), list[dict[str, Any]]()
-        readings = self.recognizer.read_all(_contents(_opened(given)[0], files, failures))
+        fs, _ = _opened(given)
+        readings = self.recognizer.read_all(_contents(fs, files, failures))
         for path, reading, failure in zip(files, readings, failures, strict=True):
-            row: dict[str, Any] = {"path": _shown(given, path)}
+            row: dict[str, Any] = {"path": _shown(fs, given, path)}
             if isinstance(reading, InputError):
                 row["error"] = failure or str(reading).removeprefix("the image: ")
             else:
@@ -123,10 +126,10 @@ def _opened(name: str) -> tuple[Any, str]:
     return fsspec.url_to_fs(name) if "://" in name else (LocalFileSystem(), str(Path(name).resolve()))
 
 
-def _shown(given: str, path: str) -> str:
-    """Return how the table names a file that was found by ``given``: its path, or its URL, in valid UTF-8."""
+def _shown(fs: Any, given: str, path: str) -> str:
+    """Return how the table names a file in ``fs`` that ``given`` found: its path, or its URL, in valid UTF-8."""
     if "://" in given:
-        path = "::".join([_opened(given)[0].unstrip_protocol(path), *given.split("::")[1:]])
+        path = "::".join([fs.unstrip_protocol(path), *given.split("::")[1:]])
     return path.encode(errors="backslashreplace").decode()
 
 

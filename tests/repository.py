@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,11 @@ READER: dict[str, dict[str, Any]] = {
     "reading": {"longest": 200, "small": 50, "step": 2.0, "candidate": 0.005, "most": 20, "accepted": 0.01},
     "evaluate": {"pages": 4, "words": 20, "side": 96, "sizes": [22, 40]},
 }
+
+
+def hear_interrupts() -> None:
+    """Let a new process hear Ctrl-C: a shell's background jobs, such as tests may be, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Repository:

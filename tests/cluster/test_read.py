@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from digits.core.errors import InputError
+from tests.cluster import tiny
 from tests.cluster.tiny import interrupt, until
 from tests.repository import ROOT
 
@@ -59,12 +60,7 @@ def stroke(path: Path, place: int = 13) -> None:
 
 def start(*arguments: object) -> "subprocess.Popen[str]":
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "cluster", "read", *map(str, arguments)], cwd=ROOT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        # A shell's background jobs, such as these tests may be, ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    return tiny.start(ROOT, environment, "read", *map(str, arguments))
 
 
 def rows(out: Path) -> dict[str, dict[str, Any]]:
@@ -147,7 +143,7 @@ def test_urls_are_read(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyP
     given = f"zip://in::file://{tmp_path}/images.zip"
     files = read._images(given)
     shown = [f"zip://{name}::file://{tmp_path}/images.zip" for name in ("in/1.png", "in/sub/damaged.png")]
-    assert [read._shown(given, path) for path in files] == shown
+    assert [read._shown(read._opened(given)[0], given, path) for path in files] == shown
     assert read._images(given.replace("in", "in/*.png", 1)) == files[:1]
     # A reader changes how networks are loaded in its process.
     monkeypatch.setattr(onnxruntime, "InferenceSession", onnxruntime.InferenceSession)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.repository import ROOT, Repository
+from tests.repository import ROOT, Repository, hear_interrupts
 
 # Each step takes 0.1 s and is counted in a checkpoint, so that a stage that was killed goes on from there.
 STAGE = """
@@ -87,12 +87,7 @@ class Tiny(Repository):
         self.commit("start")
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "cluster", "repro", *arguments], cwd=self.path, env=self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            # A shell's background jobs, such as these tests may be, ignore Ctrl-C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        return start(self.path, self.environment, "repro", *arguments)
 
     def repro(self, *arguments: str, code: int = 0) -> str:
         return self.run(sys.executable, "-m", "cluster", "repro", *arguments, code=code)
@@ -118,6 +113,14 @@ class Tiny(Repository):
         other.run("dvc", "repro", "-q")
         self.log.unlink()
         return Tiny.files(other)  # type: ignore[arg-type]
+
+
+def start(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.Popen[str]":
+    """Start ``python -m cluster`` in ``folder``, as a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cluster", *arguments], cwd=folder, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=hear_interrupts,
+    )  # fmt: skip
 
 
 def until(condition: Callable[[], bool], seconds: float = 60) -> None:

@@ -93,7 +93,9 @@ def test_deps_are_exactly_the_folders_that_the_stage_imports(folder: Path, stage
     assert module
     files = imported(ROOT / f"{module[1].replace('.', '/')}.py")
     deps = dependencies(folder, stage)
-    code = {dep for dep in deps if re.match(r"digits/|stages/|studies/\w+/stages|reader/.*(\.py|drawing)$", dep)}
+    code = {
+        dep for dep in deps if re.match(r"digits/|stages/|cluster/|studies/\w+/stages|reader/.*(\.py|drawing)$", dep)
+    }
     names = {name for file in files if (name := dependency(file))}
     if folder.name == "reader" and "digits/reading" not in code:
         # It trains for half an hour, so only its last stage depends on all of the room that uses its networks.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from digits.core import params
 from digits.core.errors import InputError
@@ -19,7 +20,7 @@ from digits.core.store import Dataset, save
 from digits.model import backend
 from studies.sweep.stages import recipes, trial
 from studies.sweep.stages.schema import Sweep, SweepParams
-from tests.repository import PARAMS, ROOT, Repository, create
+from tests.repository import PARAMS, ROOT, Repository, create, hear_interrupts
 
 pytest.importorskip("ray", reason="Ray is missing: pip install -r requirements-cluster.txt")
 pytest.importorskip("optuna", reason="Optuna is missing: pip install -r requirements-cluster.txt")
@@ -114,6 +115,11 @@ def test_a_search_space_that_does_not_fit_the_recipe_is_reported(space: Any, mes
         recipes.own_values(content, sweep(space=space), Path("file"), 10)
 
 
+def test_a_single_fold_is_reported() -> None:
+    with pytest.raises(ValidationError, match="folds\n  should be 0, or 2 or more"):
+        sweep(folds=1)
+
+
 def test_missing_packages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(sys.modules, "studies.sweep.stages.tuning", raising=False)
@@ -144,8 +150,7 @@ def test_a_sweep_that_is_stopped_and_killed_ends_as_if_it_had_not_been(tmp_path:
         return subprocess.Popen(
             [sys.executable, tmp_path / "fake.py", tmp_path / name, space], cwd=ROOT, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            # A shell's background jobs, such as these tests may be, ignore Ctrl-C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=hear_interrupts,
         )  # fmt: skip
 
     plain, interrupted = start("plain"), start("other")
@@ -178,7 +183,7 @@ def test_a_sweep_that_is_stopped_and_killed_ends_as_if_it_had_not_been(tmp_path:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    made = create(tmp_path_factory.mktemp("sweep") / "repository", "studies/sweep")
+    made = create(tmp_path_factory.mktemp("sweep") / "repository", "studies/sweep", "studies/folds/stages", "cluster")
     study = made.path / "studies" / "sweep"
     for output in ("dvc.lock", "best.yaml", "trials.tsv", "sweep.png", "metrics.json"):
         (study / output).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import pytest
 from digits import command_line
 from digits.core.errors import InputError
 from digits.web import server
-from tests.repository import ROOT
+from tests.repository import ROOT, hear_interrupts
 from tests.web.serving import ask
 
 
@@ -41,8 +41,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path, name: str) -
         [sys.executable, "-m", "digits", name, "--port", str(port)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        # A shell's background jobs, such as these tests may be, ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hear_interrupts,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

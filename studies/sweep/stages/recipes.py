@@ -5,12 +5,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from sklearn.model_selection import StratifiedKFold
-
 from digits.core import params, store
 from digits.core.errors import InputError
 from digits.core.params import Params
 from digits.model import checkpoint, network
+from studies.folds.stages import fold
+from studies.folds.stages.schema import Folds
 from studies.sweep.stages.schema import Sweep, keys
 
 Content = dict[str, Any]
@@ -71,8 +71,8 @@ def folders(sweep: Sweep, processed: Path, made: Path) -> list[Path]:
     if not sweep.folds:
         return [processed.resolve()]
     train, found = store.load(processed / "train.npz", "preprocess"), []
-    split = StratifiedKFold(sweep.folds, shuffle=True, random_state=sweep.seed)
-    for number, parts in enumerate(split.split(train.labels, train.labels)):
+    folds = Folds(seed=sweep.seed, numbers=[*range(sweep.folds)])
+    for number, parts in enumerate(fold.split(train, folds)):
         found.append(made.resolve() / str(number))
         for name, indices in zip(("train", "validation"), parts, strict=True):
             store.save(found[-1] / f"{name}.npz", train.part(indices))

@@ -30,6 +30,12 @@ def _possible(domain: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return domain
 
 
+def _several(folds: int) -> int:
+    if folds == 1:
+        raise PydanticCustomError("folds", "should be 0, or 2 or more")
+    return folds
+
+
 Domain = Annotated[
     dict[
         Literal["uniform", "loguniform", "integer", "choice"],
@@ -51,7 +57,7 @@ class Sweep(Section):
     recipe: Recipe
     space: Annotated[dict[Annotated[str, AfterValidator(_searchable)], Domain], Field(min_length=1)]
     judge: Literal["loss", "accuracy"]
-    folds: Annotated[int, Field(ge=0, le=20)]
+    folds: Annotated[int, Field(ge=0, le=20), AfterValidator(_several)]
     trials: Annotated[int, Field(ge=1, le=10_000)]
     grace_period: Annotated[int, Field(ge=1)]
     reduction_factor: Annotated[int, Field(ge=2)]

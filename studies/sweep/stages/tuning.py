@@ -1,19 +1,16 @@
 """Ray Tune without its noise, going on where it was killed."""
 
-import logging
 import os
 import shutil
-import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from digits.core.errors import InputError
 
-# Before Ray is imported: no telemetry; Ctrl-C ends it; and what is finished is on disk within a second.
+# Before Ray is imported: Ctrl-C ends it; and what is finished is on disk within a second.
 os.environ |= {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -22,7 +19,6 @@ os.environ |= {
 
 try:
     import optuna
-    import ray
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
@@ -31,11 +27,11 @@ try:
 except ImportError:
     raise InputError("Ray or Optuna is missing: pip install -r requirements-cluster.txt") from None
 
+from cluster.connection import connected
 from studies.sweep.stages.schema import Domain, Sweep
 
 Values = dict[str, Any]
 Measured = dict[str, float]
-logging.getLogger("ray").setLevel(logging.CRITICAL)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
@@ -84,30 +80,24 @@ def run(
             history.append(measured)
             tune.report(measured | {"history": history})
 
-    # Without a limit, Ray's memory, which holds next to nothing, takes a third of the machine's.
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.CRITICAL}
-    ray.init("local", num_cpus=parallel, object_store_memory=100 << 20, **quiet)
     restored = False
     try:
-        # Ray's own handler prints a stack.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        if restored := tune.Tuner.can_restore(str(folder)):
-            tuner = tune.Tuner.restore(str(folder), trial)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-            where = {"name": folder.name, "storage_path": str(folder.parent)}
-            kept = tune.RunConfig(verbose=0, callbacks=[Progress()], **where)
-            options = tune.TuneConfig(trial_dirname_creator=_number, **config)
-            tuner = tune.Tuner(trial, param_space=param_space, tune_config=options, run_config=kept)
-        rows = [_row(result) for result in tuner.fit()]
+        with connected(None, num_cpus=parallel):
+            if restored := tune.Tuner.can_restore(str(folder)):
+                tuner = tune.Tuner.restore(str(folder), trial)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+                where = {"name": folder.name, "storage_path": str(folder.parent)}
+                kept = tune.RunConfig(verbose=0, callbacks=[Progress()], **where)
+                options = tune.TuneConfig(trial_dirname_creator=_number, **config)
+                tuner = tune.Tuner(trial, param_space=param_space, tune_config=options, run_config=kept)
+            rows = [_row(result) for result in tuner.fit()]
         if len(rows) != count:
             raise ValueError(f"{len(rows)} of {count} trials")
     except Exception as error:  # A power cut, for example, may leave anything.
-        if not restored:
+        if not restored or isinstance(error, InputError):
             raise
         raise InputError(f"{folder}: damaged ({type(error).__name__}); delete it to start again") from error
-    finally:
-        ray.shutdown()
     return sorted(rows, key=lambda row: int(row["trial"]))
 
 
@@ -160,4 +150,4 @@ class Progress(tune.Callback):  # type: ignore[misc]
 
     def _say(self, trial: Any, told: str) -> None:
         values = ", ".join(f"{path.split('.')[-1]} {value}" for path, value in _rounded(trial.config).items())
-        print(f"trial {_number(trial)} ({values}): {told}", flush=True)
+        print(f"trial {_number(trial)} ({values}): {told}", file=sys.__stdout__, flush=True)
