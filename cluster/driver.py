@@ -8,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import chdir
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,8 @@ def repro(folders: Sequence[Path], address: str | None, remote: str | None) -> N
             run.all(address)
         without = pipelines.dependents([*run.failed])
         for repo in dict.fromkeys(stage.repo for stage in pipelines.stages):
-            # Plain DVC takes the results from the run cache, and runs what can be run only here.
-            with chdir(repo.root_dir), Repo(".", config=config) as fresh:
-                wanted = [stage for stage in pipelines.stages if stage.repo is repo and stage not in without]
-                fresh.reproduce([target(stage) for stage in wanted], pull=bool(url))
+            # Plain DVC also runs what can be run only here.
+            run.bring(repo, [stage for stage in pipelines.stages if stage.repo is repo and stage not in without])
     except DvcException as error:
         raise InputError(str(error).splitlines()[0]) from error
     if run.failed:
@@ -66,6 +65,8 @@ class _Run:
                     changed[stage] = None
         here = pipelines.dependents([stage for stage in pipelines.stages if uncacheable(stage)])
         self.stages = [stage for stage in changed if stage not in here]
+        # Brought into the user's clone while others run: in DVC's order, which is that of dvc.lock.
+        self.to_bring = list(takewhile(self.stages.__contains__, changed))
         self.running: dict[Any, Stage] = {}
         self.places: dict[Stage, tuple[str, float]] = {}
         self.done: dict[Stage, dict[str, str]] = {}
@@ -91,9 +92,18 @@ class _Run:
                         self.running[started] = stage
                     if not self.running:
                         return
-                    self._take(ray, ray.wait([*self.running])[0][0])
+                    idle = self.to_bring and self.to_bring[0] in self.done
+                    if messages := ray.wait([*self.running], timeout=0 if idle else None)[0]:
+                        self._take(ray, messages[0])
+                    else:
+                        self.bring(self.to_bring[0].repo, [self.to_bring.pop(0)], single_item=True)
         finally:
             proof.unlink()
+
+    def bring(self, repo: Repo, stages: Sequence[Stage], **options: bool) -> None:
+        """Let plain DVC take the results of ``stages`` of ``repo`` from the run cache into the user's clone."""
+        with chdir(repo.root_dir), Repo(".", config=self.pipelines.config) as fresh:
+            fresh.reproduce([target(stage) for stage in stages], pull=bool(self.pipelines.config), **options)
 
     def _ready(self) -> list[Stage]:
         """Return the stages that wait for nothing but a node."""

@@ -23,6 +23,10 @@ kept.mkdir(exist_ok=True)
 step = kept / f"{{name}}.step"
 done = int(step.read_text()) if step.exists() else 0
 write(f"begins-at-{{done}}")
+end = time.monotonic() + 60
+while name in ("x", "y") and log.with_suffix(".meet").exists() and time.monotonic() < end:
+    if all(f"{{other}} begins" in log.read_text() for other in "xy"): break
+    time.sleep(0.05)
 if name in params["broken"]: sys.exit(f"error: {{name}} is broken")
 for number in range(done, params["steps"][name]):
     time.sleep(0.1)
@@ -104,6 +108,10 @@ class Tiny(Repository):
         tree = {name: path for name, path in relative.items() if name.parts[0] not in (".git", ".dvc", ".checkpoints")}
         # Where each of the two writes down what it did.
         return {str(name): path.read_bytes() for name, path in tree.items() if name.name != "stage.py"}
+
+    def meet(self) -> None:
+        """Let x and y wait until both of them have begun."""
+        self.log.with_suffix(".meet").touch()
 
     def plain(self) -> dict[str, bytes]:
         """Return the files after a plain ``dvc repro`` in a copy."""
