@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from digits.model.backend import keras, tf
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 Row = dict[str, float]
+# At most so many steps in a call from Python; more take no less time.
+CALL = 20
 
 
 def make_deterministic(seed: int) -> None:
@@ -72,9 +75,13 @@ def train(
         model.optimizer.build(model.trainable_variables)
     keeper = _State(model, epochs, keep, curves, state)
     first = keeper.restore()
+    steps = -(-count // batch_size)
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        # Several steps a call from Python, as many in each call; the bits are the same. On several devices Keras fails.
+        model.steps_per_execution = max(number for number in range(1, CALL + 1) if steps % number == 0)
     model.fit(
         batches(passes, range(first, epochs), count, batch_size, seed, classes),
-        steps_per_epoch=-(-count // batch_size),
+        steps_per_epoch=steps,
         initial_epoch=first,
         epochs=epochs,
         validation_data=(validation.images, np.eye(classes, dtype=np.float32)[validation.labels]),
@@ -102,8 +109,11 @@ def batches(
     A batch is images, uint8 (N, 28, 28), and one-hot labels, float32 (N, classes).
     """
 
+    # Where there is only one pass, it is read once.
+    read = lru_cache(maxsize=1)(store.load)
+
     def load(epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        dataset = store.load(passes[epoch % len(passes)], "augment")
+        dataset = read(passes[epoch % len(passes)], "augment")
         order = np.random.default_rng([seed, epoch]).permutation(count)
         return dataset.images[order], dataset.labels[order].astype(np.int32)
 
@@ -123,7 +133,10 @@ def batches(
 
     # The next epoch's images are read while this one trains.
     loaded = tf.data.Dataset.range(epochs.start, epochs.stop).map(load_epoch).prefetch(1)
-    return loaded.flat_map(split).prefetch(4)
+    options = tf.data.Options()
+    # There is nothing to tune, and the thread that would do it may sleep for a minute before it lets the training end.
+    options.autotune.enabled = False
+    return loaded.flat_map(split).prefetch(4).with_options(options)
 
 
 class _State(keras.callbacks.Callback):  # type: ignore[misc]
