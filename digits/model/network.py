@@ -19,7 +19,7 @@ from digits.core.files import again, replacing, writing
 from digits.core.store import SIDE
 from digits.core.symbols import DIGITS, Symbols
 from digits.model import limits, stored
-from digits.model.backend import keras
+from digits.model.backend import keras, tf
 
 Spec = Mapping[str, Mapping[str, Any]]
 
@@ -66,7 +66,12 @@ def compile_model(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -
         with _one_line("train.optimizer or train.loss"):
             each.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)
     with _one_line("train.optimizer or train.loss: a first step fails"):
-        copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), np.eye(*model.output_shape[1:], dtype=np.float32)[:2])
+        labels = np.eye(*model.output_shape[1:], dtype=np.float32)[:2]
+        copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), labels)
+    if not tf.distribute.has_strategy():
+        # Or else the first step would make the metrics' variables, and be traced a second time, which takes as long.
+        model.compute_metrics(None, labels, labels)
+        model.reset_metrics()
 
 
 def output_layer(model: keras.Model) -> keras.layers.Dense:
