@@ -2,6 +2,7 @@
 
     python -m benchmarks                        our recipes and those of the articles
     python -m benchmarks quick:5 flyai default  some of them; quick with five seeds
+    python -m benchmarks article                quick and the whole pipeline against an article's script as written
 
 The recipes are those of studies/recipes/params.yaml, and "default", which is the root's params.yaml. Each is augmented,
 trained and tested by the pipeline's own stages, in a temporary folder, on data/processed (made by dvc repro
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from benchmarks import processes
+from benchmarks import article, processes
 from digits.core import params
 from digits.core.errors import InputError, run_main
 from digits.core.files import read_json
@@ -41,7 +42,11 @@ def main() -> None:
         "names", nargs="*", metavar="NAME[:SEEDS]", default=["default", *recipes][:-1],
         help=f"default: all of {', '.join(recipes)}",
     )  # fmt: skip
-    chosen = [name.partition(":") for name in parser.parse_args().names]
+    names = parser.parse_args().names
+    if names == ["article"]:
+        article.compare()
+        return
+    chosen = [name.partition(":") for name in names]
     for name, _, seeds in chosen:
         if name not in recipes:
             raise InputError(f"no recipe {name!r}; choose from {', '.join(recipes)}")

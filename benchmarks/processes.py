@@ -21,15 +21,19 @@ class Cost(NamedTuple):
     bytes: int
 
 
-def run_module(*arguments: str, folder: Path = Path()) -> Cost:
-    """Run ``python -m`` with ``arguments`` in ``folder``. Raises InputError with its error output if it fails."""
-    return run(sys.executable, "-m", *arguments, folder=folder)
+def run_module(*arguments: str, folder: Path = Path(), shown: bool = False) -> Cost:
+    """Run ``python -m`` with ``arguments`` in ``folder``, as ``run`` does."""
+    return run(sys.executable, "-m", *arguments, folder=folder, shown=shown)
 
 
-def run(*arguments: str, folder: Path = Path()) -> Cost:
-    """Run a command in ``folder``. Raises InputError with its error output if it fails."""
+def run(*arguments: str, folder: Path = Path(), shown: bool = False) -> Cost:
+    """Run a command in ``folder``; what it prints is ``shown`` on standard error, or nowhere.
+
+    Raises InputError with its error output if it fails.
+    """
     start = time.perf_counter()
-    process = subprocess.Popen(arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    out = sys.stderr if shown else subprocess.DEVNULL
+    process = subprocess.Popen(arguments, cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)

@@ -24,6 +24,12 @@ def test_a_failure_shows_what_was_written_before_it(capfd: pytest.CaptureFixture
     assert capfd.readouterr().err == "the reason\n"
 
 
+def test_what_keras_does_not_need_can_be_imported_afterwards() -> None:
+    code = "import sys; from digits.model import backend; print(*{*backend.UNUSED} & {*sys.modules}); import pandas"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="closes a file descriptor before Python starts")
 def test_it_works_without_standard_error() -> None:
     code = "from digits.model import backend; print(backend.tf.__name__)"

@@ -2,8 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import log_loss
 
 from digits.model import metrics
+
+
+def test_the_interval_and_the_loss_are_those_of_scipy_and_scikit_learn() -> None:
+    for errors, images in [(0, 7), (7, 7), (14, 5000), (26, 10_000), (1, 3)]:
+        interval = binomtest(images - errors, images).proportion_ci(0.95, method="wilson")
+        measured = metrics.accuracy(errors, images)
+        assert (measured["accuracy_low"], measured["accuracy_high"]) == (interval.low, interval.high)
+    rng = np.random.default_rng(0)
+    labels, probabilities = rng.integers(0, 10, 500), rng.dirichlet(np.full(10, 0.05), 500)
+    measured = metrics.classification(labels, probabilities)
+    assert measured["loss"] == log_loss(labels, probabilities / probabilities.sum(1, keepdims=True), labels=range(10))
 
 
 @given(st.integers(1, 10_000).flatmap(lambda images: st.tuples(st.integers(0, images), st.just(images))))

@@ -138,6 +138,11 @@ def test_a_bad_pass_is_reported_before_training(lab: Lab, dataset: Dataset, dama
         training.count_images(lab.passes)
 
 
+def test_nothing_tunes_the_input(lab: Lab) -> None:
+    # The thread that does may sleep for a minute before the training can end.
+    assert training.batches(lab.passes, range(1), 40, 16, 0, 10).options().autotune.enabled is False
+
+
 def test_another_seed_gives_another_model(lab: Lab) -> None:
     one, _ = lab.train(epochs=1, seed=0, name="one")
     other, _ = lab.train(epochs=1, seed=1, name="other")
