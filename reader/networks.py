@@ -7,8 +7,6 @@ import numpy as np
 from digits.model.backend import keras, tf
 
 layers = keras.layers
-# The detector's grid has one cell for this many pixels a side.
-STRIDE = 4
 # Boxes are learned in units of this many pixels.
 UNIT = 16.0
 

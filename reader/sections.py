@@ -11,8 +11,6 @@ from digits.core.params import KerasObject, Section, Seed, Threads
 
 FILE = Path("reader/params.yaml")
 S = TypeVar("S", bound=Section)
-Share = Annotated[float, Field(ge=0, le=1)]
-Pixels = Annotated[float, Field(gt=0, le=10_000)]
 Channels = Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=5, max_length=5)]
 
 

@@ -13,6 +13,8 @@ T = TypeVar("T")
 DatasetName = Literal["mnist", "fashion-mnist", "kmnist"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Threads = Annotated[int, Field(ge=1, le=256)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Pixels = Annotated[float, Field(gt=0, le=10_000)]
 # The name of a Keras class with its arguments, such as {Dense: {units: 10}}.
 KerasObject = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.reading.levels import framed, pyramid
+from digits.reading.levels import STRIDE, framed, pyramid
 from digits.reading.networks import Run
 from digits.reading.settings import Settings
 
 # Side of the pictures that the classifier takes.
 SIDE = 32
-# The detector's output has a cell for this many pixels a side; its input is a multiple of the other.
-STRIDE, MULTIPLE = 4, 16
+# The sides of the detector's input are multiples of this.
+MULTIPLE = 16
 
 
 class Candidates(NamedTuple):

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
+# The detector's output has a cell for this many pixels a side.
+STRIDE = 4
 
 
 class Level(NamedTuple):

@@ -6,11 +6,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from digits.core import params
-from digits.core.params import Section
+from digits.core.params import Pixels, Section, Share
 
 FILE = Path("reader", "params.yaml")
-Share = Annotated[float, Field(ge=0, le=1)]
-Pixels = Annotated[float, Field(gt=0, le=10_000)]
 
 
 class Ink(Section):

@@ -11,12 +11,13 @@ from pydantic import Field
 
 from digits.core import store
 from digits.core.job import run_stage
+from digits.core.params import Share
 from digits.model import backend
 from digits.model.backend import keras
 from digits.model.training import make_deterministic
 from reader import networks, sections, training
 from reader.drawn import CROPS, SCALE
-from reader.sections import Channels, Share, Trained
+from reader.sections import Channels, Trained
 from reader.training import Batch
 
 

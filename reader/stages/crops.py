@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from digits.core.files import replacing
 from digits.core.job import run_stage
-from digits.core.params import Section, Seed
+from digits.core.params import Pixels, Section, Seed, Share
 from digits.reading import networks
 from digits.reading.boxes import overlap
 from digits.reading.finding import at_level, crop
@@ -18,7 +18,6 @@ from digits.reading.networks import Run
 from digits.reading.settings import Settings
 from reader import drawn, sections
 from reader.drawn import CROPS, PAGES, SCALE
-from reader.sections import Pixels, Share
 
 NONE = 10
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digits.core.job import run_stage
+from digits.core.params import Pixels, Share
 from digits.model import backend
 from digits.model.training import make_deterministic
-from digits.reading.levels import normalized
+from digits.reading.levels import STRIDE, normalized
 from reader import drawn, networks, sections, training
 from reader.drawn import PAGES, Drawn
-from reader.networks import STRIDE, UNIT
-from reader.sections import Channels, Pixels, Share, Trained
+from reader.networks import UNIT
+from reader.sections import Channels, Trained
 from reader.training import Batch
 
 

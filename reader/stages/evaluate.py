@@ -13,7 +13,7 @@ from tqdm import tqdm
 from digits.core import store
 from digits.core.files import write_json
 from digits.core.job import run_stage
-from digits.core.params import Section, Seed
+from digits.core.params import Pixels, Section, Seed, Share
 from digits.model import metrics, runtime
 from digits.reading import networks
 from digits.reading.boxes import overlap
@@ -25,7 +25,6 @@ from reader import sections
 from reader.drawing import effects, pages
 from reader.drawing.effects import Boxes, Grey
 from reader.drawing.strokes import Hand
-from reader.sections import Pixels, Share
 
 # What a bad photograph combines.
 HOSTILE = ("texture", "squared", "pencil", "lamp", "shadow", "perspective", "blur", "noise", "jpeg")

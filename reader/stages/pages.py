@@ -15,13 +15,12 @@ from tqdm import tqdm
 from digits.core import store
 from digits.core.files import replacing
 from digits.core.job import run_stage
-from digits.core.params import Section, Seed
+from digits.core.params import Pixels, Section, Seed, Share
 from reader import sections
 from reader.drawing import effects, pages
 from reader.drawing.effects import Boxes, Grey
 from reader.drawing.strokes import Hand
 from reader.drawn import PAGES
-from reader.sections import Pixels, Share
 
 
 def _one_of(names: Iterable[str]) -> Any:

@@ -6,10 +6,8 @@ import yaml
 
 from digits.core.errors import InputError
 from digits.core.params import Section
-from digits.reading import finding
 from digits.reading.settings import Settings
 from reader import sections
-from reader.networks import STRIDE
 from reader.stages.classifier import Classifier
 from reader.stages.crops import Crops
 from reader.stages.detector import Detector
@@ -38,7 +36,6 @@ def test_the_parameters_are_valid_and_all_are_used(monkeypatch: pytest.MonkeyPat
 def test_the_detector_is_trained_as_it_is_used() -> None:
     trained, used = PARAMS["detector"], PARAMS["reading"]
     assert (trained["surroundings"], trained["floor"]) == (used["window"], used["floor"])
-    assert STRIDE == finding.STRIDE
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.reading.finding import STRIDE
+from digits.reading.levels import STRIDE
 from digits.reading.settings import Ink, Lines, Settings
 
 Floats = NDArray[np.float32]
