@@ -120,6 +120,12 @@ def test_a_single_fold_is_reported() -> None:
         sweep(folds=1)
 
 
+def test_more_folds_than_images_of_the_rarest_digit_are_reported(tmp_path: Path, dataset: Dataset) -> None:
+    save(tmp_path / "train.npz", dataset)
+    with pytest.raises(InputError, match=r"^sweep\.folds: 5 folds: at most 4"):
+        recipes.folders(sweep(folds=5), tmp_path, tmp_path / "data")
+
+
 def test_missing_packages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(sys.modules, "studies.sweep.stages.tuning", raising=False)

@@ -37,14 +37,14 @@ def load(processed: Path) -> Dataset:
     )
 
 
-def split(whole: Dataset, folds: Folds) -> Iterator[tuple[Indices, Indices]]:
+def split(whole: Dataset, folds: Folds, key: str = "folds.numbers") -> Iterator[tuple[Indices, Indices]]:
     """Yield the indices that each fold trains on, and those that it holds out.
 
-    Raises InputError if there are more folds than images of the rarest class.
+    Raises InputError, which names the ``key``, if there are more folds than images of the rarest class.
     """
     k, fewest = len(folds.numbers), int(np.bincount(whole.labels).min())
     if k > fewest:
-        raise InputError(f"folds.numbers: {k} folds: at most {fewest}, the number of images of the rarest class")
+        raise InputError(f"{key}: {k} folds: at most {fewest}, the number of images of the rarest class")
     yield from StratifiedKFold(k, shuffle=True, random_state=folds.seed).split(whole.labels, whole.labels)
 
 

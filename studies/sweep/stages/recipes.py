@@ -72,7 +72,7 @@ def folders(sweep: Sweep, processed: Path, made: Path) -> list[Path]:
         return [processed.resolve()]
     train, found = store.load(processed / "train.npz", "preprocess"), []
     folds = Folds(seed=sweep.seed, numbers=[*range(sweep.folds)])
-    for number, parts in enumerate(fold.split(train, folds)):
+    for number, parts in enumerate(fold.split(train, folds, "sweep.folds")):
         found.append(made.resolve() / str(number))
         for name, indices in zip(("train", "validation"), parts, strict=True):
             store.save(found[-1] / f"{name}.npz", train.part(indices))
