@@ -42,13 +42,7 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
         state=state,
     )
     kept = training.kept_row(rows, section.keep)
-    probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
-    temperature = None
-    if section.calibrate:
-        temperature = metrics.temperature(validation.labels, probabilities)
-        network.calibrate(model, temperature)
-        probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
-    validated = metrics.classification(validation.labels, probabilities)
+    temperature, validated = network.measure(model, validation, section.calibrate)
     write_json(measured / "validation.json", {"dataset": validation.name, **validated})
     write_json(
         folder / "models" / "training.json",

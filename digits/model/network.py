@@ -16,9 +16,9 @@ import numpy as np
 
 from digits.core.errors import InputError
 from digits.core.files import again, replacing, writing
-from digits.core.store import SIDE
+from digits.core.store import SIDE, Dataset
 from digits.core.symbols import DIGITS, Symbols
-from digits.model import limits, stored
+from digits.model import limits, metrics, stored
 from digits.model.backend import keras, tf
 
 Spec = Mapping[str, Mapping[str, Any]]
@@ -92,6 +92,20 @@ def calibrate(model: keras.Model, temperature: float) -> None:
     """
     for variable in output_layer(model).weights:
         variable.assign(variable / temperature)
+
+
+def measure(model: keras.Model, held_out: Dataset, calibrated: bool) -> tuple[float | None, dict[str, Any]]:
+    """Calibrate ``model`` on the images ``held_out``, if it shall be ``calibrated``, and measure it on the same images.
+
+    Return the temperature, or None, and what ``metrics.classification`` returns.
+    """
+    temperature, labels = None, held_out.labels
+    probabilities = model.predict(held_out.images, batch_size=1000, verbose=0)
+    if calibrated:
+        temperature = metrics.temperature(labels, probabilities)
+        calibrate(model, temperature)
+        probabilities = model.predict(held_out.images, batch_size=1000, verbose=0)
+    return temperature, metrics.classification(labels, probabilities)
 
 
 def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:

@@ -8,7 +8,7 @@ from statistics import mean
 from digits.core import store
 from digits.core.params import Params
 from digits.data.augmentation import is_identity
-from digits.model import backend, metrics, network, training
+from digits.model import backend, network, training
 from stages import augment
 
 Measured = dict[str, float]
@@ -59,9 +59,5 @@ def epochs(params: Params, folder: Path) -> Iterator[Measured]:
                 curves=Path(made, "training.tsv"),
                 state=Path(made, "state.npz"),
             )
-            probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
-            if section.calibrate:
-                network.calibrate(model, metrics.temperature(validation.labels, probabilities))
-                probabilities = model.predict(validation.images, batch_size=1000, verbose=0)
-            measured = metrics.classification(validation.labels, probabilities)
+            _, measured = network.measure(model, validation, section.calibrate)
             yield {key: measured[key] for key in ("loss", "accuracy", "errors")}
