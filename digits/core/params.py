@@ -128,7 +128,7 @@ def check(content: Any, path: Path, schema: type[T]) -> T:
         # Via JSON, because strict mode accepts no dictionary for a nested section.
         return TypeAdapter(schema).validate_json(json.dumps(content))
     except ValidationError as error:
-        raise InputError("; ".join(f"{path}: {_line(details)}" for details in error.errors())) from None
+        raise InputError("; ".join(f"{path}: {line(details)}" for details in error.errors())) from None
 
 
 def _merged(content: Any, recipe: dict[str, Any]) -> Any:
@@ -143,8 +143,11 @@ def _merged(content: Any, recipe: dict[str, Any]) -> Any:
     return {**content, **both}
 
 
-def _line(details: Any) -> str:
+def line(details: Any) -> str:
+    """Return one of a ValidationError's errors as a line that names the key, its value and what is allowed."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"]).lstrip(".")
+    # A file may be a stranger's.
+    key = key if key.isprintable() else repr(key)
     match details["type"]:
         case "extra_forbidden":
             return f"{key}: unknown key; remove it or correct its spelling"

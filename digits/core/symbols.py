@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from digits.core import params
+
 MOST_CLASSES, LONGEST_NAME = 1000, 100
 
 
@@ -48,11 +50,11 @@ class Symbols(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> "Symbols":
-        """Return what ``model_dump_json`` wrote. Raises ValueError, one line, if it is something else."""
+        """Return what ``model_dump_json`` wrote. Raises ValueError, a line that names the key, if it is other text."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise ValueError("; ".join(each["msg"] for each in error.errors())) from None
+            raise ValueError("; ".join(map(params.line, error.errors()))) from None
 
 
 DIGITS = Symbols(classes=tuple("0123456789"), fit="digit", polarity="auto")

@@ -61,21 +61,22 @@ def test_there_are_two_to_a_thousand_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "message"),
     [
-        "",
-        "no JSON",
-        "[]",
-        "{}",
-        '{"classes": ["a"], "fit": "digit", "polarity": "auto"}',
-        '{"classes": ["a", "A"], "fit": "digit", "polarity": "auto"}',
-        '{"classes": ["a", "b"], "fit": "crop", "polarity": "auto"}',
-        '{"classes": ["a", "b"], "fit": "digit", "polarity": "auto", "more": 1}',
-        '{"classes": [1, 2], "fit": "digit", "polarity": "auto"}',
+        ("", "the whole file: ''"),
+        ("no JSON", "the whole file: 'no JSON'"),
+        ("[]", "the whole file: "),
+        ("{}", "classes: missing key; add it; fit: missing key"),
+        ('{"classes": ["a"], "fit": "digit", "polarity": "auto"}', "classes: "),
+        ('{"classes": ["a", "A"], "fit": "digit", "polarity": "auto"}', "classes: "),
+        ('{"classes": ["a", "b"], "fit": "crop", "polarity": "auto"}', "fit: 'crop': "),
+        ('{"classes": ["a", "b"], "fit": "digit", "polarity": "auto", "more": 1}', "more: unknown key"),
+        ('{"classes": ["a", "b"], "fit": "digit", "polarity": "auto", "\\n": 1}', r"'\\n': unknown key"),
+        ('{"classes": [1, 2], "fit": "digit", "polarity": "auto"}', r"classes\[0\]: 1: "),
     ],
 )
-def test_anything_else_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^.+$") as caught:
+def test_anything_else_is_refused_in_one_line_that_names_the_key(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{message}") as caught:
         Symbols.parse(text)
     assert "\n" not in str(caught.value)
 
