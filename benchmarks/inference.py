@@ -29,7 +29,7 @@ def main() -> None:
     from digits.model.backend import tf
     from digits.model.export import SUFFIXES, export, open_exported
 
-    model = network.load(arguments.model)
+    model, _ = network.load(arguments.model)
     compiled = tf.function(lambda images: model([images], training=False), reduce_retracing=True)
     with tempfile.TemporaryDirectory() as folder:
         ways: dict[str, Callable[[Any], Any]] = {

@@ -236,7 +236,8 @@ def export(model: Path, form: str, out: Path | None) -> None:
     from digits.model import export, network
 
     path = out or model.with_suffix(export.SUFFIXES[form])
-    difference = export.export(network.load(model), path, form, network.load_symbols(model))
+    loaded, symbols = network.load(model)
+    difference = export.export(loaded, path, form, symbols)
     print(f"{path}: written; its probabilities differ from Keras's by at most {difference:.1e}")
 
 
@@ -244,7 +245,7 @@ def summary(model: Path) -> None:
     """Print one line per layer of the model, and the total number of parameters."""
     from digits.model import network
 
-    rows = network.list_layers(network.load(model))
+    rows = network.list_layers(network.load(model)[0])
     rows.append({"layer": "total", "details": "", "output": "", "parameters": sum(row["parameters"] for row in rows)})
     layer, details = (max(len(row[column]) for row in rows) for column in ("layer", "details"))
     for row in rows:
@@ -255,7 +256,7 @@ def weights(model: Path) -> None:
     """Print each weight below its name and shape, one line per row, with the nine digits that a float32 needs."""
     from digits.model import network
 
-    for variable in network.load(model).weights:
+    for variable in network.load(model)[0].weights:
         values = variable.numpy()
         print(variable.path, "x".join(map(str, values.shape)))
         np.savetxt(sys.stdout, np.atleast_1d(values).reshape(-1, values.shape[-1] if values.ndim else 1), fmt="%.9g")

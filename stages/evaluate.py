@@ -16,7 +16,7 @@ def main(params: Params, processed: Path, folder: Path) -> None:
     section, plots = params.evaluate, folder / "plots"
     backend.use(params.train.threads)
     test = store.load(processed / "test.npz", "preprocess")
-    model = network.load(folder / "models" / "model.keras")
+    model, _ = network.load(folder / "models" / "model.keras")
     views = [model.predict(view, batch_size=1000, verbose=0) for view in shifted(test.images, section.shift)]
     probabilities = np.mean(views, axis=0)
 

@@ -12,7 +12,8 @@ def main(folder: Path) -> None:
     dataset = read_json(folder / "metrics" / "validation.json", "train", "dataset")["dataset"]
     path = models / "digits.onnx"
     trained = models / "model.keras"
-    export.export(network.load(trained), path, "onnx", network.load_symbols(trained))
+    model, symbols = network.load(trained)
+    export.export(model, path, "onnx", symbols)
     print(f"{path}: trained on {dataset}")
     if dataset != "mnist":
         print(f"it replaces the committed network, which was trained on all of MNIST; to go back: git checkout {path}")

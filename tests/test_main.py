@@ -54,7 +54,7 @@ def test_weights_are_printed_completely_and_exactly(
         np.array(" ".join(lines[start + 1 : end]).split(), np.float32)
         for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)
     ]
-    expected = network.load(model).get_weights()
+    expected = network.load(model)[0].get_weights()
     assert len(printed) == len(expected)
     for values, weight in zip(printed, expected, strict=True):
         np.testing.assert_array_equal(values, weight.ravel())

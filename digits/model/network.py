@@ -270,28 +270,21 @@ def save(model: keras.Model, path: Path, symbols: Symbols = DIGITS) -> None:
                 target.writestr(zipfile.ZipInfo(name), content)
 
 
-def load(path: Path) -> keras.Model:
-    """Read a model that ``save`` wrote. Raises InputError if the file is missing, damaged or another kind of model."""
+def load(path: Path) -> tuple[keras.Model, Symbols]:
+    """Read a model that ``save`` wrote, and the symbols that it tells apart.
+
+    Raises InputError if the file is missing, damaged or another kind of model.
+    """
     if not path.exists():
         raise InputError(f"{path}: no such file; make it with: dvc repro train")
     try:
-        model = stored.load(path)
+        model, symbols = stored.load(path)
         shapes = model.input_shape, model.output_shape
     except Exception as error:  # Keras raises anything from KeyError to BadZipFile.
         raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train')}") from None
-    count = len(load_symbols(path).classes)
+    count = len(symbols.classes)
     if shapes != ((None, SIDE, SIDE), (None, count)):
         raise InputError(
             f"{path}: takes {shapes[0]} and returns {shapes[1]}, not 28x28 and {count} probabilities; {again('train')}"
         )
-    return model
-
-
-def load_symbols(path: Path) -> Symbols:
-    """Return the symbols that the network in ``path`` tells apart. Raises InputError if the file is damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = json.loads(archive.read("metadata.json")).get("symbols")
-        return Symbols.parse(json.dumps(found)) if found else DIGITS
-    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train')}") from None
+    return model, symbols

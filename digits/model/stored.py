@@ -12,33 +12,38 @@ from typing import Any
 
 import h5py
 
+from digits.core.symbols import DIGITS, Symbols
 from digits.model import limits
 from digits.model.backend import keras
 
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # As many images as are read together.
 BATCH = 256
 # What only matters before a training.
 UNUSED = ("_regularizer", "_constraint")
 
 
-def load(path: Path) -> keras.Model:
-    """Return the model. Raises any exception if the file is damaged, or not what ``digits.model.network.save`` writes.
+def load(path: Path) -> tuple[keras.Model, Symbols]:
+    """Return the model, and the symbols that it tells apart.
 
     It has the shapes of input and output that the file says, and weights of these shapes.
+    Raises any exception if the file is damaged, or not what ``digits.model.network.save`` writes.
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if sorted(each.filename for each in members) != [CONFIG, "metadata.json", WEIGHTS]:
+        if sorted(each.filename for each in members) != [CONFIG, METADATA, WEIGHTS]:
             raise ValueError("it is not made of a config, metadata and weights")
         # What Keras writes is not compressed.
         if sum(each.file_size for each in members) > path.stat().st_size:
             raise ValueError("it is compressed")
-        config, weights = json.loads(archive.read(CONFIG)), archive.read(WEIGHTS)
+        config, metadata = (json.loads(archive.read(name)) for name in (CONFIG, METADATA))
+        weights = archive.read(WEIGHTS)
+    found = metadata.get("symbols")
+    symbols = Symbols.parse(json.dumps(found)) if found else DIGITS
     model = _build(config["config"]["layers"])
     _check_weights(weights)
     model.load_weights(path)
-    return model
+    return model, symbols
 
 
 def _build(specs: list[dict[str, Any]]) -> keras.Model:

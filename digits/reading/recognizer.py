@@ -83,11 +83,11 @@ class Recognizer:
             return cls(infer, Reader.load(Path(reader)), symbols)
         from digits.model import network
 
-        model = network.load(Path(path))
+        model, symbols = network.load(Path(path))
         return cls(
             lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)),
             Reader.load(Path(reader)),
-            network.load_symbols(Path(path)),
+            symbols,
         )
 
     def read(self, image: Source) -> Reading:

@@ -102,7 +102,7 @@ def _work(connection: Connection, folder: Path) -> None:
     sys.path.insert(0, str(folder))
 
     def keras(path: Path) -> object:
-        model = network.load(path)
+        model, _ = network.load(path)
         model(IMAGES)
         return network.list_layers(model)
 

@@ -165,7 +165,7 @@ def test_a_model_is_loaded_as_it_was_saved_without_its_optimizer(tmp_path: Path)
     model.compile(optimizer="adam", loss="categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)
     network.save(model, tmp_path / "model.keras")
-    loaded = network.load(tmp_path / "model.keras")
+    loaded, _ = network.load(tmp_path / "model.keras")
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
     assert not loaded.compiled
@@ -184,14 +184,13 @@ def test_the_names_of_other_classes_are_kept_with_the_model(tmp_path: Path) -> N
     symbols = Symbols(classes=("cat", "ア", "ñ"), fit="resize", polarity="dark")
     layers: list[network.Spec] = [{"Flatten": {}}, {"Dense": {"units": 3, "activation": "softmax"}}]
     network.save(network.build(layers, classes=3), tmp_path / "model.keras", symbols)
-    assert network.load(tmp_path / "model.keras").output_shape == (None, 3)
-    assert network.load_symbols(tmp_path / "model.keras") == symbols
+    loaded, found = network.load(tmp_path / "model.keras")
+    assert (loaded.output_shape, found) == ((None, 3), symbols)
 
 
 def test_an_archive_of_keras_is_taken_for_one_of_digits(tmp_path: Path) -> None:
     network.build(SMALL).save(tmp_path / "model.keras")
-    network.load(tmp_path / "model.keras")
-    assert network.load_symbols(tmp_path / "model.keras") == DIGITS
+    assert network.load(tmp_path / "model.keras")[1] == DIGITS
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_a_model_is_loaded_as_it_was_saved(tmp_path: Path, layers: list[network.
     for variable in model.variables:
         variable.assign(random.random(variable.shape))
     network.save(model, tmp_path / "model.keras")
-    loaded = network.load(tmp_path / "model.keras")
+    loaded, _ = network.load(tmp_path / "model.keras")
     images = random.integers(0, 256, (5, 28, 28), np.uint8)
     np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
     assert network.list_layers(loaded) == network.list_layers(model)

@@ -47,7 +47,7 @@ def test_metrics_state_the_dataset_and_the_number_of_images(finished: Repository
 
 def test_the_probabilities_are_calibrated_on_validation(finished: Repository) -> None:
     held_out = store.load(finished.path / "data" / "processed" / "validation.npz", "")
-    model = network.load(finished.path / "models" / "model.keras")
+    model, _ = network.load(finished.path / "models" / "model.keras")
     probabilities = model.predict(held_out.images, verbose=0)
     assert read_json(finished.path / "models" / "training.json", "train")["temperature"] != pytest.approx(1, abs=0.01)
     assert metrics.temperature(held_out.labels, probabilities) == pytest.approx(1, abs=0.01)

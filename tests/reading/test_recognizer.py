@@ -435,12 +435,12 @@ def test_a_missing_network_is_reported(tmp_path: Path) -> None:
 def test_a_keras_network_is_run_by_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     onnx_files.reader(tmp_path)
 
-    def load(path: Path) -> SimpleNamespace:
+    def load(path: Path) -> tuple[SimpleNamespace, Symbols]:
         assert path == tmp_path / "a.keras"
-        return SimpleNamespace(predict=lambda images, batch_size, verbose: fakes.infer(images))
+        return SimpleNamespace(predict=lambda images, batch_size, verbose: fakes.infer(images)), DIGITS
 
     # TensorFlow would take seconds.
-    network = SimpleNamespace(load=load, load_symbols=lambda path: DIGITS)
+    network = SimpleNamespace(load=load)
     monkeypatch.setitem(sys.modules, "digits.model.network", network)
     monkeypatch.setattr(model_package, "network", network, raising=False)
     loaded = Recognizer.load(tmp_path / "a.keras", tmp_path)

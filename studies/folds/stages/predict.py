@@ -20,7 +20,7 @@ def main(params: FoldsParams, processed: Path, folder: Path) -> None:
     whole = fold.load(processed)
     probabilities = np.zeros((len(whole.labels), len(whole.symbols.classes)), np.float32)
     for number, (_, held_out) in enumerate(fold.split(whole, params.folds)):
-        model = network.load(folder / "runs" / str(number) / "models" / "model.keras")
+        model, _ = network.load(folder / "runs" / str(number) / "models" / "model.keras")
         probabilities[held_out] = model.predict(whole.images[held_out], batch_size=1000, verbose=0)
     rows = read_table(processed / "images.csv", "preprocess", ORIGIN)
     origins = {column: np.array([row[column] for row in rows]) for column in ORIGIN}
