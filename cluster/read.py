@@ -12,7 +12,6 @@ from posixpath import basename, dirname, join, splitext
 from typing import Any
 
 import cv2
-import onnxruntime
 from tqdm import tqdm
 
 from cluster.connection import connected
@@ -79,16 +78,9 @@ class _Reader:
     """Reads the files of a part, on one thread."""
 
     def __init__(self, out: str) -> None:
-        session = onnxruntime.InferenceSession
-
-        def single(network: Any, options: Any, **more: Any) -> Any:
-            options.intra_op_num_threads = 1
-            return session(network, options, **more)
-
-        # It does not look at OMP_NUM_THREADS, which Ray sets.
-        onnxruntime.InferenceSession = single
         cv2.setNumThreads(1)
-        self.recognizer, (self.fs, self.out) = Recognizer.load(), _opened(out)
+        # ONNX Runtime does not look at OMP_NUM_THREADS, which Ray sets.
+        self.recognizer, (self.fs, self.out) = Recognizer.load(threads=1), _opened(out)
 
     def __call__(self, part: dict[str, Any]) -> dict[str, int]:
         given, files = part["given"], [os.fsdecode(path) for path in part["files"]]

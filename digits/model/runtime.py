@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -35,27 +35,18 @@ def load(path: Path, threads: int = 0) -> tuple[Infer, Symbols]:
     if not path.exists():
         raise InputError(f"{path}: no such file; make it with: dvc repro export")
     _limit_memory()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Errors are raised; its log would repeat them.
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    # A network may have its weights in other files, of which it could name any in its folder: there are none below it.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path / "none"))
+    config = {
+        "session.use_env_allocators": "1",
+        # A network may have its weights in other files, of which it could name any in its folder: there are none below.
+        "session.model_external_initializers_file_folder_path": str(path / "none"),
+    }
+    # ConstantFolding would compute, for as long as that takes, what does not depend on the images.
+    session, given, returned = open_session(path, again("export"), threads, config, ["ConstantFolding"])
     try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(),
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=False,
-            # It would compute, for as long as that takes, what does not depend on the images.
-            disabled_optimizers=["ConstantFolding"],
-        )
-        (given,), (returned,) = session.get_inputs(), session.get_outputs()
         found = session.get_modelmeta().custom_metadata_map.get(SYMBOLS)
         symbols = Symbols.parse(found) if found else DIGITS
-    except Exception as error:  # ONNX Runtime raises its own exceptions, and ValueError for several inputs.
-        raise InputError(f"{path}: not an ONNX network ({' '.join(str(error).split())}); {again('export')}") from None
+    except ValueError as error:  # It may not be UTF-8, either.
+        raise InputError(f"{path}: {SYMBOLS}: {error}; {again('export')}") from None
     count = len(symbols.classes)
     if given.type != "tensor(uint8)" or given.shape[1:] != [SIDE, SIDE] or returned.shape[1:] != [count]:
         raise InputError(
@@ -72,6 +63,30 @@ def load(path: Path, threads: int = 0) -> tuple[Infer, Symbols]:
 
     infer(np.zeros((1, SIDE, SIDE), np.uint8))
     return infer, symbols
+
+
+def open_session(
+    path: Path, advice: str, threads: int, config: Mapping[str, str], disabled: Sequence[str] = ()
+) -> tuple[Any, Any, Any]:
+    """Return a session of ONNX Runtime for the .onnx file, and ONNX Runtime's description of what it takes and returns.
+
+    threads: 0 for as many as there are cores
+    config, disabled: entries of the session's configuration, and optimizers that it does without
+    Raises InputError, with the ``advice``, if the file is damaged, or does not take and return one array each.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Errors are raised; its log would repeat them.
+    options.log_severity_level = 4
+    for entry in config.items():
+        options.add_session_config_entry(*entry)
+    more = {"providers": ["CPUExecutionProvider"], "enable_fallback": False, "disabled_optimizers": disabled}
+    try:
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, **more)
+        (given,), (returned,) = session.get_inputs(), session.get_outputs()
+    except Exception as error:  # ONNX Runtime raises its own exceptions, and ValueError for several inputs.
+        raise InputError(f"{path}: not an ONNX network ({' '.join(str(error).split())}); {advice}") from None
+    return session, given, returned
 
 
 @cache

@@ -50,8 +50,9 @@ class Reader(NamedTuple):
     settings: Settings
 
     @classmethod
-    def load(cls, folder: Path = READER) -> "Reader":
-        """Load what the reader's pipeline wrote into ``folder``.
+    def load(cls, folder: Path = READER, threads: int = 0) -> "Reader":
+        """Load what the reader's pipeline wrote into ``folder``; its networks run on ``threads``, as in
+        ``runtime.load``.
 
         Raises InputError if a file is missing, damaged or another network.
         """
@@ -59,7 +60,7 @@ class Reader(NamedTuple):
         if not file.exists():
             raise InputError(f"{file}: no such file; make it with: dvc --cd reader repro evaluate")
         settings = params.check(params.read(file), file, Settings)
-        return cls(_network(folder, "detector"), _network(folder, "classifier"), settings)
+        return cls(_network(folder, "detector", threads), _network(folder, "classifier", threads), settings)
 
 
 class Recognizer:
@@ -72,21 +73,22 @@ class Recognizer:
         self.infer, self.reader, self.symbols = infer, reader, symbols
 
     @classmethod
-    def load(cls, path: str | Path = NETWORK, reader: str | Path = READER) -> "Recognizer":
+    def load(cls, path: str | Path = NETWORK, reader: str | Path = READER, threads: int = 0) -> "Recognizer":
         """Load a network that the pipeline wrote, an .onnx file or, which needs TensorFlow, a .keras file; and the
         folder with the ``reader``'s networks. By default those of the repository, or of the installed package.
 
+        threads: of each .onnx network, 0 for as many as there are cores
         Raises InputError if one of them is something else.
         """
         if Path(path).suffix != ".keras":
-            infer, symbols = runtime.load(Path(path))
-            return cls(infer, Reader.load(Path(reader)), symbols)
+            infer, symbols = runtime.load(Path(path), threads)
+            return cls(infer, Reader.load(Path(reader), threads), symbols)
         from digits.model import network
 
         model, symbols = network.load(Path(path))
         return cls(
             lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)),
-            Reader.load(Path(reader)),
+            Reader.load(Path(reader), threads),
             symbols,
         )
 
@@ -191,9 +193,9 @@ class Recognizer:
         return Reading(lines, [digits[each] for each in np.flatnonzero(~accepted)])
 
 
-def _network(folder: Path, name: str) -> Run:
+def _network(folder: Path, name: str, threads: int) -> Run:
     file, (given, returned) = folder / f"{name}.onnx", SHAPES[name]
-    run = networks.load(file, name)
+    run = networks.load(file, name, threads)
     try:
         shape = run(np.zeros(given, np.float32)).shape
     except Exception:  # ONNX Runtime raises its own exceptions.

@@ -22,7 +22,6 @@ from tests.cluster.tiny import interrupt, until
 from tests.repository import ROOT
 
 pytest.importorskip("ray", reason="Ray is missing: pip install -r requirements-cluster.txt")
-import onnxruntime
 from pyarrow import parquet
 from ray.cluster_utils import Cluster
 
@@ -135,7 +134,7 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
     until(lambda: not any(each.is_running() and each.status() != "zombie" for each in children), 15)
 
 
-def test_urls_are_read(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_urls_are_read(tmp_path: Path, images: Path) -> None:
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         archive.write(images / "1.png", "in/1.png")
         archive.write(images / "damaged.png", "in/sub/damaged.png")
@@ -145,8 +144,6 @@ def test_urls_are_read(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyP
     shown = [f"zip://{name}::file://{tmp_path}/images.zip" for name in ("in/1.png", "in/sub/damaged.png")]
     assert [read._shown(read._opened(given)[0], given, path) for path in files] == shown
     assert read._images(given.replace("in", "in/*.png", 1)) == files[:1]
-    # A reader changes how networks are loaded in its process.
-    monkeypatch.setattr(onnxruntime, "InferenceSession", onnxruntime.InferenceSession)
     (tmp_path / "out").mkdir()
     reader = read._Reader(str(tmp_path / "out"))
     part = {"given": given, "files": [path.encode() for path in [*files, "in/lost.png"]]}

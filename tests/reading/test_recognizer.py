@@ -18,6 +18,7 @@ from digits import model as model_package
 from digits.core.errors import InputError
 from digits.core.files import write_json
 from digits.core.symbols import DIGITS, Symbols
+from digits.model import runtime
 from digits.reading import recognizer as module
 from digits.reading.decoding import LONGEST, Source
 from digits.reading.reading import Digit, Reading
@@ -447,6 +448,19 @@ def test_a_keras_network_is_run_by_keras(tmp_path: Path, monkeypatch: pytest.Mon
     image = np.zeros((1, 28, 28), np.uint8)
     image[:, 4:24, 4:24] = 255
     np.testing.assert_array_equal(loaded.infer(image), fakes.infer(image))
+
+
+def test_each_network_runs_on_as_many_threads_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx_files.reader(tmp_path)
+    original, asked = runtime.open_session, list[int]()
+
+    def open_session(path: Path, advice: str, threads: int, *more: Any) -> Any:
+        asked.append(threads)
+        return original(path, advice, threads, *more)
+
+    monkeypatch.setattr(runtime, "open_session", open_session)
+    Recognizer.load(NETWORK, tmp_path, threads=3)
+    assert asked == [3, 3, 3]
 
 
 def test_networks_are_run_without_tensorflow(tmp_path: Path) -> None:
