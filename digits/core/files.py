@@ -86,12 +86,12 @@ def read_json(path: Path, stage: str, *keys: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {again(stage)}") from None
+        raise InputError(f"{path}: no such file; {again(stage, path)}") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not valid JSON ({error}); {again(stage)}") from None
+        raise InputError(f"{path}: not valid JSON ({error}); {again(stage, path)}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in content]
     if missing:
-        raise InputError(f"{path}: is missing {', '.join(missing)}; {again(stage)}")
+        raise InputError(f"{path}: is missing {', '.join(missing)}; {again(stage, path)}")
     return dict(content)
 
 
@@ -116,11 +116,11 @@ def read_table(path: Path, stage: str, columns: Mapping[str, Callable[[str], Any
                 for row in csv.DictReader(file, delimiter=_delimiter(path))
             ]
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {again(stage)}") from None
+        raise InputError(f"{path}: no such file; {again(stage, path)}") from None
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f"{path}: not a table of {', '.join(columns)} ({error}); {again(stage)}") from None
+        raise InputError(f"{path}: not a table of {', '.join(columns)} ({error}); {again(stage, path)}") from None
     if not rows:
-        raise InputError(f"{path}: empty; {again(stage)}")
+        raise InputError(f"{path}: empty; {again(stage, path)}")
     return rows
 
 
@@ -128,6 +128,7 @@ def _delimiter(path: Path) -> str:
     return "\t" if path.suffix == ".tsv" else ","
 
 
-def again(stage: str) -> str:
-    """Return what to do if an output of ``stage`` is missing or damaged."""
-    return f"recreate it with: dvc repro --force {stage}"
+def again(stage: str, path: Path = Path()) -> str:
+    """Return what to do if ``path``, an output of ``stage`` of the pipeline that it is in, is missing or damaged."""
+    folder = next((each for each in path.parents if (each / "dvc.yaml").exists()), Path())
+    return f"recreate it with: dvc {'' if folder == Path() else f'--cd {folder} '}repro --force {stage}"

@@ -55,12 +55,14 @@ def load(path: Path, stage: str) -> Dataset:
     try:
         symbols = Symbols.parse(str(arrays["symbols"]))
     except ValueError as error:
-        raise InputError(f"{path}: symbols: {error}; {again(stage)}") from None
+        raise InputError(f"{path}: symbols: {error}; {again(stage, path)}") from None
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not len(images):
-        raise InputError(f"{path}: images are {images.dtype} {images.shape}, not uint8 (N, 28, 28); {again(stage)}")
+        raise InputError(
+            f"{path}: images are {images.dtype} {images.shape}, not uint8 (N, 28, 28); {again(stage, path)}"
+        )
     last, kind = len(symbols.classes) - 1, label_type(len(symbols.classes))
     if labels.dtype != kind or labels.shape != images.shape[:1] or labels.max() > last:
-        raise InputError(f"{path}: labels are not {len(images)} {kind} from 0 to {last}; {again(stage)}")
+        raise InputError(f"{path}: labels are not {len(images)} {kind} from 0 to {last}; {again(stage, path)}")
     return Dataset(str(name), images, labels, symbols)
 
 
@@ -81,8 +83,8 @@ def load_arrays(path: Path, stage: str, *keys: str) -> dict[str, NDArray[Any]]:
                 raise ValueError("a part of it is no array")
             return arrays
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {again(stage)}") from None
+        raise InputError(f"{path}: no such file; {again(stage, path)}") from None
     except Exception as error:  # NumPy and zipfile raise anything from KeyError to TokenError.
         raise InputError(
-            f"{path}: damaged ({' '.join(str(error).split()) or type(error).__name__}); {again(stage)}"
+            f"{path}: damaged ({' '.join(str(error).split()) or type(error).__name__}); {again(stage, path)}"
         ) from None

@@ -281,10 +281,11 @@ def load(path: Path) -> tuple[keras.Model, Symbols]:
         model, symbols = stored.load(path)
         shapes = model.input_shape, model.output_shape
     except Exception as error:  # Keras raises anything from KeyError to BadZipFile.
-        raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train')}") from None
+        raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train', path)}") from None
     count = len(symbols.classes)
     if shapes != ((None, SIDE, SIDE), (None, count)):
         raise InputError(
-            f"{path}: takes {shapes[0]} and returns {shapes[1]}, not 28x28 and {count} probabilities; {again('train')}"
+            f"{path}: takes {shapes[0]} and returns {shapes[1]}, not 28x28 and {count} probabilities; "
+            f"{again('train', path)}"
         )
     return model, symbols

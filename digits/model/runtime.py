@@ -41,16 +41,16 @@ def load(path: Path, threads: int = 0) -> tuple[Infer, Symbols]:
         "session.model_external_initializers_file_folder_path": str(path / "none"),
     }
     # ConstantFolding would compute, for as long as that takes, what does not depend on the images.
-    session, given, returned = open_session(path, again("export"), threads, config, ["ConstantFolding"])
+    session, given, returned = open_session(path, again("export", path), threads, config, ["ConstantFolding"])
     try:
         found = session.get_modelmeta().custom_metadata_map.get(SYMBOLS)
         symbols = Symbols.parse(found) if found else DIGITS
     except ValueError as error:  # It may not be UTF-8, either.
-        raise InputError(f"{path}: {SYMBOLS}: {error}; {again('export')}") from None
+        raise InputError(f"{path}: {SYMBOLS}: {error}; {again('export', path)}") from None
     count = len(symbols.classes)
     if given.type != "tensor(uint8)" or given.shape[1:] != [SIDE, SIDE] or returned.shape[1:] != [count]:
         raise InputError(
-            f"{path}: takes {given.shape} and returns {returned.shape}, not 28x28 and {count}; {again('export')}"
+            f"{path}: takes {given.shape} and returns {returned.shape}, not 28x28 and {count}; {again('export', path)}"
         )
 
     def infer(images: Images) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ def load(path: Path, threads: int = 0) -> tuple[Infer, Symbols]:
             with _limited(options, SECONDS + EACH * len(images)):
                 return np.asarray(session.run(None, {given.name: images}, options)[0], np.float32)
         except Exception as error:  # Its own again.
-            raise InputError(f"{path}: fails ({' '.join(str(error).split())}); {again('export')}") from None
+            raise InputError(f"{path}: fails ({' '.join(str(error).split())}); {again('export', path)}") from None
 
     infer(np.zeros((1, SIDE, SIDE), np.uint8))
     return infer, symbols

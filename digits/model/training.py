@@ -38,9 +38,9 @@ def count_images(passes: Sequence[Path]) -> int:
     (count, symbols), *_ = found
     for path, (other, shown) in zip(passes, found, strict=True):
         if other != count:
-            raise InputError(f"{path}: {other} images, but {passes[0]} has {count}; {again('augment')}")
+            raise InputError(f"{path}: {other} images, but {passes[0]} has {count}; {again('augment', path)}")
         if shown != symbols:
-            raise InputError(f"{path}: images of other classes than {passes[0]}; {again('augment')}")
+            raise InputError(f"{path}: images of other classes than {passes[0]}; {again('augment', path)}")
     return count
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digits.core.errors import InputError
-from digits.core.files import read_table, replacing, write_table, write_text
+from digits.core.files import again, read_table, replacing, write_table, write_text
 from tests.repository import ROOT
 
 
@@ -47,6 +47,16 @@ def test_the_error_for_a_damaged_table_names_the_file_and_the_command(tmp_path: 
 def test_the_error_for_a_missing_table_names_the_file_and_the_command(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"table\.csv: no such file; .*dvc repro --force train"):
         read_table(tmp_path / "table.csv", "train", {"epoch": int})
+
+
+def test_the_command_is_of_the_pipeline_that_the_file_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = Path("studies", "folds")
+    study.mkdir(parents=True)
+    for folder in (Path(), study):
+        (folder / "dvc.yaml").touch()
+    assert again("train", Path("models", "model.keras")) == "recreate it with: dvc repro --force train"
+    assert again("train", study / "runs" / "0" / "a.npz") == f"recreate it with: dvc --cd {study} repro --force train"
 
 
 def test_several_processes_may_write_one_file(tmp_path: Path) -> None:
