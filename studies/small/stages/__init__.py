@@ -1,0 +1,3 @@
+"""Programs, one for each stage."""
+
+from digits.core import interrupts as interrupts
