@@ -65,8 +65,9 @@ class _Run:
                     changed[stage] = None
         here = pipelines.dependents([stage for stage in pipelines.stages if uncacheable(stage)])
         self.stages = [stage for stage in changed if stage not in here]
-        # Brought into the user's clone while others run: in DVC's order, which is that of dvc.lock.
-        self.to_bring = list(takewhile(self.stages.__contains__, changed))
+        # Brought into the user's clone while others run: in DVC's order, which is that of dvc.lock, and so none after a
+        # failed one. From a remote, all are brought at the end: DVC would pull the whole run cache each time.
+        self.to_bring = [] if pipelines.config else list(takewhile(self.stages.__contains__, changed))
         self.running: dict[Any, Stage] = {}
         self.places: dict[Stage, tuple[str, float]] = {}
         self.done: dict[Stage, dict[str, str]] = {}
@@ -92,11 +93,11 @@ class _Run:
                         self.running[started] = stage
                     if not self.running:
                         return
-                    idle = self.to_bring and self.to_bring[0] in self.done
-                    if messages := ray.wait([*self.running], timeout=0 if idle else None)[0]:
+                    finished = self.to_bring and self.to_bring[0] in self.done
+                    if messages := ray.wait([*self.running], timeout=0 if finished else None)[0]:
                         self._take(ray, messages[0])
                     else:
-                        self.bring(self.to_bring[0].repo, [self.to_bring.pop(0)], single_item=True)
+                        self._bring_next()
         finally:
             proof.unlink()
 
@@ -104,6 +105,17 @@ class _Run:
         """Let plain DVC take the results of ``stages`` of ``repo`` from the run cache into the user's clone."""
         with chdir(repo.root_dir), Repo(".", config=self.pipelines.config) as fresh:
             fresh.reproduce([target(stage) for stage in stages], pull=bool(self.pipelines.config), **options)
+
+    def _bring_next(self) -> None:
+        """Bring a finished stage, or leave it and those after it to the end if that fails, or if it would run again."""
+        stage = self.to_bring.pop(0)
+        try:
+            # The user may have changed a parameter since.
+            with chdir(stage.repo.root_dir), stage.repo.lock:
+                stage.repo.stage_cache.restore(stage, dry=True)
+            self.bring(stage.repo, [stage], single_item=True)
+        except (DvcException, OSError):
+            self.to_bring.clear()
 
     def _ready(self) -> list[Stage]:
         """Return the stages that wait for nothing but a node."""

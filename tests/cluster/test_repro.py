@@ -111,10 +111,11 @@ def test_what_was_done_before_the_driver_was_killed_is_not_run_again(tmp_path: P
     assert tiny.files() == plain
 
 
-def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
-    tiny = Tiny(tmp_path / "tiny", steps={"first": 600, "x": 1, "y": 1, "last": 1})
+def test_a_finished_stage_is_in_the_clone_while_others_run_and_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
+    tiny = Tiny(tmp_path / "tiny", steps={"first": 1, "x": 600, "y": 600, "last": 1})
     run = tiny.start()
-    until(lambda: bool(tiny.events()))
+    until(lambda: (tiny.path / "dvc.lock").exists() and len(tiny.events()) >= 3)
+    assert (tiny.path / "first.txt").exists()
     stage = int(tiny.log.read_text().split()[-1])
     assert alive(stage)
     output = interrupt(run)
@@ -123,6 +124,19 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
     until(lambda: not alive(stage), 10)
     left = [each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(each.info["cmdline"] or [])]
     assert not left
+
+
+def test_what_is_changed_meanwhile_is_run_at_the_end(tmp_path: Path, cluster: Any) -> None:
+    tiny = Tiny(tmp_path / "tiny", steps={"first": 20, "x": 1, "y": 1, "last": 1})
+    run = tiny.start("--address", cluster.address)
+    until(lambda: bool(tiny.events()))
+    (tiny.path / "source.txt").write_text("changed")
+    output = run.communicate(timeout=120)[0]
+    assert run.returncode == 0, output
+    # Those of the nodes used what was there at the start.
+    events = tiny.events()
+    assert events.index("last ends") < len(events) - 1 - events[::-1].index("first begins-at-0")
+    assert "changed" in (tiny.path / "last.txt").read_text()
 
 
 @pytest.mark.parametrize(
