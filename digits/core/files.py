@@ -7,6 +7,8 @@ import glob
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 import threading
 import time
@@ -130,5 +132,13 @@ def _delimiter(path: Path) -> str:
 
 def again(stage: str, path: Path = Path()) -> str:
     """Return what to do if ``path``, an output of ``stage`` of the pipeline that it is in, is missing or damaged."""
+    return f"recreate it with: {command(stage, path, '--force ')}"
+
+
+def command(stage: str, path: Path, options: str = "") -> str:
+    """Return the command that makes ``path``: of ``stage``, or of the whole pipeline if that has none of this name."""
     folder = next((each for each in path.parents if (each / "dvc.yaml").exists()), Path())
-    return f"recreate it with: dvc {'' if folder == Path() else f'--cd {folder} '}repro --force {stage}"
+    if folder in (Path(), Path.cwd()):
+        return f"dvc repro {options}{stage}"
+    known = re.search(rf"^  {stage}:", (folder / "dvc.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    return f"dvc --cd {shlex.quote(str(folder))} repro {options}{stage if known else ''}".rstrip()

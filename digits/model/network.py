@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from digits.core.errors import InputError
-from digits.core.files import again, replacing, writing
+from digits.core.files import again, command, replacing, writing
 from digits.core.store import SIDE, Dataset
 from digits.core.symbols import DIGITS, Symbols
 from digits.model import limits, metrics, stored
@@ -69,7 +69,7 @@ def compile_model(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -
         labels = np.eye(*model.output_shape[1:], dtype=np.float32)[:2]
         copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), labels)
     if not tf.distribute.has_strategy():
-        # Or else the first step would make the metrics' variables, and be traced a second time, which takes as long.
+        # Otherwise the first step would make the metrics' variables, and be traced twice, which takes as long again.
         model.compute_metrics(None, labels, labels)
         model.reset_metrics()
 
@@ -95,7 +95,7 @@ def calibrate(model: keras.Model, temperature: float) -> None:
 
 
 def measure(model: keras.Model, held_out: Dataset, calibrated: bool) -> tuple[float | None, dict[str, Any]]:
-    """Calibrate ``model`` on the images ``held_out``, if it shall be ``calibrated``, and measure it on the same images.
+    """Measure ``model`` on the images ``held_out``; if ``calibrated``, calibrate it on them first.
 
     Return the temperature, or None, and what ``metrics.classification`` returns.
     """
@@ -276,7 +276,7 @@ def load(path: Path) -> tuple[keras.Model, Symbols]:
     Raises InputError if the file is missing, damaged or another kind of model.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file; make it with: dvc repro train")
+        raise InputError(f"{path}: no such file; make it with: {command('train', path)}")
     try:
         model, symbols = stored.load(path)
         shapes = model.input_shape, model.output_shape

@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from digits.core.errors import InputError
-from digits.core.files import again
+from digits.core.files import again, command
 from digits.core.store import SIDE
 from digits.core.symbols import DIGITS, Symbols
 
@@ -33,11 +33,11 @@ def load(path: Path, threads: int = 0) -> tuple[Infer, Symbols]:
     threads: 0 for as many as there are cores. Raises InputError if the file is missing, damaged or another network.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file; make it with: dvc repro export")
+        raise InputError(f"{path}: no such file; make it with: {command('export', path)}")
     _limit_memory()
     config = {
         "session.use_env_allocators": "1",
-        # A network may have its weights in other files, of which it could name any in its folder: there are none below.
+        # A network may have its weights in other files, and could name any in this folder. Below a file there are none.
         "session.model_external_initializers_file_folder_path": str(path / "none"),
     }
     # ConstantFolding would compute, for as long as that takes, what does not depend on the images.
@@ -71,7 +71,7 @@ def open_session(
     """Return a session of ONNX Runtime for the .onnx file, and ONNX Runtime's description of what it takes and returns.
 
     threads: 0 for as many as there are cores
-    config, disabled: entries of the session's configuration, and optimizers that it does without
+    config, disabled: entries of the session's configuration, and names of graph optimizations to leave out
     Raises InputError, with the ``advice``, if the file is damaged, or does not take and return one array each.
     """
     options = onnxruntime.SessionOptions()

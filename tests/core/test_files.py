@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digits.core.errors import InputError
-from digits.core.files import again, read_table, replacing, write_table, write_text
+from digits.core.files import again, command, read_table, replacing, write_table, write_text
 from tests.repository import ROOT
 
 
@@ -51,12 +51,17 @@ def test_the_error_for_a_missing_table_names_the_file_and_the_command(tmp_path: 
 
 def test_the_command_is_of_the_pipeline_that_the_file_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    study = Path("studies", "folds")
+    study = Path("studies", "my folds")
     study.mkdir(parents=True)
     for folder in (Path(), study):
-        (folder / "dvc.yaml").touch()
-    assert again("train", Path("models", "model.keras")) == "recreate it with: dvc repro --force train"
-    assert again("train", study / "runs" / "0" / "a.npz") == f"recreate it with: dvc --cd {study} repro --force train"
+        (folder / "dvc.yaml").write_text("stages:\n  train:\n    cmd: train\n")
+    run = study / "runs" / "0"
+    for path in (Path("models", "model.keras"), tmp_path / "models" / "model.keras"):
+        assert again("train", path) == "recreate it with: dvc repro --force train"
+    assert again("train", run / "a.npz") == "recreate it with: dvc --cd 'studies/my folds' repro --force train"
+    # There, another stage writes what the root's stage preprocess writes.
+    assert again("preprocess", run / "train.npz") == "recreate it with: dvc --cd 'studies/my folds' repro --force"
+    assert command("train", run / "model.keras") == "dvc --cd 'studies/my folds' repro train"
 
 
 def test_several_processes_may_write_one_file(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -219,3 +220,19 @@ def test_a_model_with_other_inputs_and_outputs_is_rejected(tmp_path: Path) -> No
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)
     with pytest.raises(InputError, match="not 28x28 and 10 probabilities"):
         network.load(path)
+
+
+def test_the_training_step_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced = []
+
+    def step(model: keras.Model, data: object, step: Callable[..., object] = keras.Model.train_step) -> object:
+        traced.append(model)
+        return step(model, data)
+
+    monkeypatch.setattr(keras.Model, "train_step", step)
+    model = network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}])
+    network.compile_model(model, {"Adam": {}}, {"CategoricalCrossentropy": {}}, 6)
+    # As training.train does.
+    model.optimizer.build(model.trainable_variables)
+    model.fit(np.zeros((8, 28, 28), np.uint8), np.eye(10, dtype=np.float32)[:8], batch_size=4, epochs=3, verbose=0)
+    assert sum(each is model for each in traced) == 1
