@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-# Keras imports these, if they are installed, for functions that nothing here calls: a third of the time that it takes.
+# Keras imports these, if they are installed, for functions that nothing here calls. It takes a third of Keras's time.
 UNUSED = ("matplotlib", "pandas", "sklearn")
 # Hides notes, warnings, and an "error" that an optimisation was skipped to stay deterministic. Set it to 0 to see all.
 LEVEL = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,8 +42,8 @@ def suppressed_stderr() -> Iterator[None]:
 
 @contextmanager
 def quick_import() -> Iterator[None]:
-    """Import in the block as if the packages ``UNUSED`` were not installed, and without collecting garbage, of which
-    there is none among a million new objects."""
+    """Import in the block as if the packages ``UNUSED`` were not installed, and without the garbage collection, which
+    would search a million new objects and find nothing."""
     hidden = [name for name in UNUSED if name not in sys.modules]
     collected = gc.isenabled()
     gc.disable()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Labels = NDArray[np.integer[Any]]
 Probabilities = NDArray[np.floating[Any]]
-# A normal variable is within so many standard deviations in 95 % of cases.
+# A normal variable is within so many standard deviations of its mean in 95 % of cases.
 Z = 1.959963984540054
 
 
@@ -38,8 +38,9 @@ def classification(labels: Labels, probabilities: Probabilities) -> dict[str, An
     # In float32 the sum of a row is off by up to 1e-7.
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
-    # No probability is so low that one image's loss is infinite.
-    given = np.maximum(exact[np.arange(len(labels)), labels], np.finfo(np.float64).eps)
+    # As scikit-learn does, so that no image's loss is infinite. Its bits are also those of math.log, not of NumPy's.
+    eps = np.finfo(np.float64).eps
+    given = np.clip(exact[np.arange(len(labels)), labels], eps, 1 - eps)
     return {
         **accuracy(int(wrong.sum()), len(labels)),
         "loss": -float(np.mean([math.log(each) for each in given])),

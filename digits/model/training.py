@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from digits.model.backend import keras, tf
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 Row = dict[str, float]
-# At most so many steps in a call from Python; more take no less time.
-CALL = 20
+# The most steps in a call from Python; with more it is no faster.
+STEPS_PER_CALL = 20
 
 
 def make_deterministic(seed: int) -> None:
@@ -77,8 +77,9 @@ def train(
     first = keeper.restore()
     steps = -(-count // batch_size)
     if model.distribute_strategy.num_replicas_in_sync == 1:
-        # Several steps a call from Python, as many in each call; the bits are the same. On several devices Keras fails.
-        model.steps_per_execution = max(number for number in range(1, CALL + 1) if steps % number == 0)
+        # The same number in each call, or an epoch's last one would take steps of the next. With several devices, Keras
+        # fails if it is more than 1.
+        model.steps_per_execution = max(number for number in range(1, STEPS_PER_CALL + 1) if steps % number == 0)
     model.fit(
         batches(passes, range(first, epochs), count, batch_size, seed, classes),
         steps_per_epoch=steps,
@@ -91,6 +92,8 @@ def train(
         # A progress bar for people, one line per epoch for logs.
         verbose=1 if sys.stdout.isatty() else 2,
     )
+    # Or predict would trace as many steps.
+    model.steps_per_execution = 1
     if keep == "best":
         _assign(model.variables, keeper.best)
     return keeper.rows
@@ -109,8 +112,8 @@ def batches(
     A batch is images, uint8 (N, 28, 28), and one-hot labels, float32 (N, classes).
     """
 
-    # Where there is only one pass, it is read once.
-    read = lru_cache(maxsize=1)(store.load)
+    # A single pass is read once.
+    read = cache(store.load) if len(passes) == 1 else store.load
 
     def load(epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         dataset = read(passes[epoch % len(passes)], "augment")
@@ -134,7 +137,7 @@ def batches(
     # The next epoch's images are read while this one trains.
     loaded = tf.data.Dataset.range(epochs.start, epochs.stop).map(load_epoch).prefetch(1)
     options = tf.data.Options()
-    # There is nothing to tune, and the thread that would do it may sleep for a minute before it lets the training end.
+    # There is nothing to tune, and the thread that would do it may sleep for seconds before it lets the training end.
     options.autotune.enabled = False
     return loaded.flat_map(split).prefetch(4).with_options(options)
 

@@ -30,6 +30,18 @@ def test_what_keras_does_not_need_can_be_imported_afterwards() -> None:
     assert done.stdout == "\n"
 
 
+def test_what_was_imported_before_stays_and_what_was_hidden_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, hidden = sys.modules["json"], "wave"
+    monkeypatch.setattr(backend, "UNUSED", ("json", hidden))
+    monkeypatch.delitem(sys.modules, hidden, raising=False)
+    with pytest.raises(ImportError), backend.quick_import():
+        import wave
+    import wave
+
+    assert sys.modules["json"] is before
+    assert wave
+
+
 @pytest.mark.skipif(os.name == "nt", reason="closes a file descriptor before Python starts")
 def test_it_works_without_standard_error() -> None:
     code = "from digits.model import backend; print(backend.tf.__name__)"

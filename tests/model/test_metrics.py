@@ -17,6 +17,10 @@ def test_the_interval_and_the_loss_are_those_of_scipy_and_scikit_learn() -> None
     labels, probabilities = rng.integers(0, 10, 500), rng.dirichlet(np.full(10, 0.05), 500)
     measured = metrics.classification(labels, probabilities)
     assert measured["loss"] == log_loss(labels, probabilities / probabilities.sum(1, keepdims=True), labels=range(10))
+    for certain in (np.eye(10)[labels], np.eye(10)[labels - 1]):
+        loss = metrics.classification(labels, certain)["loss"]
+        assert loss > 0
+        assert loss == pytest.approx(log_loss(labels, certain, labels=range(10)), abs=1e-15)
 
 
 @given(st.integers(1, 10_000).flatmap(lambda images: st.tuples(st.integers(0, images), st.just(images))))

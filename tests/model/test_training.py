@@ -139,8 +139,43 @@ def test_a_bad_pass_is_reported_before_training(lab: Lab, dataset: Dataset, dama
 
 
 def test_nothing_tunes_the_input(lab: Lab) -> None:
-    # The thread that does may sleep for a minute before the training can end.
+    # Its thread may sleep for seconds before a training can end, but not every time, so that cannot be tested.
     assert training.batches(lab.passes, range(1), 40, 16, 0, 10).options().autotune.enabled is False
+
+
+@pytest.mark.parametrize(("most", "steps_per_call"), [(1, 1), (2, 1), (20, 3)])
+def test_the_number_of_steps_in_a_call_divides_an_epoch_and_changes_no_bit(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, most: int, steps_per_call: int
+) -> None:
+    expected, _ = lab.train(name="expected")
+    taken = []
+
+    def fit(model: keras.Model, *args: object, fit: Callable[..., object] = keras.Model.fit, **options: object) -> None:
+        taken.append(model.steps_per_execution)
+        fit(model, *args, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    monkeypatch.setattr(training, "STEPS_PER_CALL", most)
+    trained, _ = lab.train(name="trained")
+    assert taken == [steps_per_call]
+    for one, other in zip(expected.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Its predictions are made batch by batch.
+    assert trained.steps_per_execution == 1
+
+
+def test_a_single_pass_is_read_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def load(path: Path, stage: str) -> Dataset:
+        read.append(path.name)
+        return lab.dataset
+
+    monkeypatch.setattr(store, "load", load)
+    for passes, expected in ((lab.passes[:1], ["00.npz"]), (lab.passes, ["00.npz", "01.npz", "00.npz"])):
+        list(training.batches(passes, range(3), 40, 16, seed=0, classes=10))
+        assert read == expected
+        read.clear()
 
 
 def test_another_seed_gives_another_model(lab: Lab) -> None:
