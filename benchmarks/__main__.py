@@ -43,7 +43,9 @@ def main() -> None:
         help=f"default: all of {', '.join(recipes)}",
     )  # fmt: skip
     names = parser.parse_args().names
-    if names == ["article"]:
+    if "article" in names:
+        if len(names) > 1:
+            raise InputError("article: give it alone")
         article.compare()
         return
     chosen = [name.partition(":") for name in names]
@@ -95,15 +97,9 @@ def operations(layers: list[dict[str, dict[str, Any]]]) -> int:
 
     The forward pass, the weights' gradients and, except in the first layer, the inputs' gradients take equally many.
     """
-    import numpy as np
-
     from digits.model import network
 
-    forward = []
-    for layer in network.build(layers).layers:
-        if hasattr(layer, "kernel"):
-            positions = int(np.prod(layer.output.shape[1:-1])) if len(layer.kernel.shape) == 4 else 1
-            forward.append(2 * positions * int(np.prod(layer.kernel.shape)))
+    forward = processes.operations(network.build(layers))
     return 3 * sum(forward) - forward[0]
 
 

@@ -14,7 +14,6 @@ after the script, with another seed each time, because a machine's speed drifts.
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ RUNS = 3
 
 
 def main() -> None:
-    """The script as the article has it."""
+    """Train as the article's script does."""
     import keras
 
     article = params.load(recipe=f"{RECIPES}:flyai")
@@ -44,8 +43,8 @@ def main() -> None:
     )
     model = keras.Sequential([keras.Input((store.SIDE, store.SIDE, 1))])
     for spec in article.train.network:
-        model.add(_made(keras.layers, spec))
-    optimizer, loss = _made(keras.optimizers, article.train.optimizer), _made(keras.losses, article.train.loss)
+        model.add(_make(keras.layers, spec))
+    optimizer, loss = _make(keras.optimizers, article.train.optimizer), _make(keras.losses, article.train.loss)
     model.compile(optimizer, loss, metrics=["accuracy"])
     generator = keras.src.legacy.preprocessing.image.ImageDataGenerator(
         rotation_range=article.augment.rotation,
@@ -58,7 +57,7 @@ def main() -> None:
     model.fit(flow, epochs=article.train.epochs, validation_data=held_out, verbose=2)
 
 
-def _made(module: Any, spec: dict[str, dict[str, Any]]) -> Any:
+def _make(module: Any, spec: dict[str, dict[str, Any]]) -> Any:
     ((name, arguments),) = spec.items()
     return getattr(module, name)(**arguments)
 
@@ -95,7 +94,7 @@ def pipeline() -> float:
     """Return the seconds of dvc repro in a fresh clone, which has an empty cache."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder, "digits")
-        subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)  # noqa: S607
+        processes.run("git", "clone", "--quiet", ".", str(clone))
         os.environ["MNIST_MIRROR"] = str(RAW.resolve())
         return processes.run_module("dvc", "repro", folder=clone, shown=True).seconds
 

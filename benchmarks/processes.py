@@ -1,5 +1,6 @@
 """The time and peak memory of a command, a running server, and the speed at which this machine multiplies matrices."""
 
+import math
 import os
 import socket
 import statistics
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from digits.core.errors import InputError
 
@@ -63,6 +64,16 @@ def serving(errors: IO[bytes] | None = None) -> Iterator[tuple[int, subprocess.P
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def operations(model: Any) -> list[int]:
+    """Return the floating-point operations per image in each convolution and dense layer of a Keras ``model``."""
+    counts = []
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            positions = math.prod(layer.output.shape[1:-1]) if len(layer.kernel.shape) == 4 else 1
+            counts.append(2 * positions * math.prod(layer.kernel.shape))
+    return counts
 
 
 def matmul_rate(side: int = 2048, rounds: int = 15) -> float:
