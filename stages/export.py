@@ -8,11 +8,10 @@ from digits.model import export, network
 
 
 def main(folder: Path) -> None:
-    models = folder / "models"
+    # Those of studies, which have a name, stand beside the root's.
+    path = Path("models", "-".join(filter(None, ["digits", folder.name])) + ".onnx")
     dataset = read_json(folder / "metrics" / "validation.json", "train", "dataset")["dataset"]
-    path = models / "digits.onnx"
-    trained = models / "model.keras"
-    model, symbols = network.load(trained)
+    model, symbols = network.load(folder / "models" / "model.keras")
     export.export(model, path, "onnx", symbols)
     print(f"{path}: trained on {dataset}")
     if dataset != "mnist":
