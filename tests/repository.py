@@ -85,6 +85,16 @@ READER: dict[str, dict[str, Any]] = {
 }
 
 
+def has_commit() -> bool:
+    command = ["git", "rev-parse", "--verify", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def head(path: str) -> bytes:
+    """Return the content of ``path`` in the last commit; the working tree may have changed since."""
+    return subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, check=True).stdout
+
+
 def hear_interrupts() -> None:
     """Let a new process hear Ctrl-C: a shell's background jobs, such as tests may be, ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

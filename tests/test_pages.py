@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.test_dvc_yaml import has_commit, head
+from tests.repository import has_commit, head
 
 pytestmark = pytest.mark.skipif(not has_commit(), reason="there is no commit")
 

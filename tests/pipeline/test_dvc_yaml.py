@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.repository import PARAMS, ROOT
+from tests.repository import PARAMS, ROOT, has_commit, head
 
 # Own images are prepared as the reader prepares what it reads; and how many threads compute decides the last bits.
 SHARED: dict[str, list[Any]] = {"preprocess": [{"reader/params.yaml": ["reading.ink"]}], "evaluate": ["train.threads"]}
@@ -131,16 +131,6 @@ def test_python_writes_no_bytecode_into_a_dependency() -> None:
 def test_only_evaluate_depends_on_the_test_set(folder: Path, stage: dict[str, Any]) -> None:
     assert ("data/processed/test.npz" in dependencies(folder, stage)) == ("-m stages.evaluate" in stage["cmd"])
     assert not {"data", "data/processed"} & dependencies(folder, stage)
-
-
-def has_commit() -> bool:
-    command = ["git", "rev-parse", "--verify", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
-
-
-def head(path: str) -> bytes:
-    """Return the content of ``path`` in the last commit; the working tree may have changed since."""
-    return subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, check=True).stdout
 
 
 def tree(path: str) -> dict[str, bytes]:
