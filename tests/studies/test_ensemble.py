@@ -5,7 +5,7 @@ import pytest
 
 from digits.core import params, store
 from digits.core.errors import InputError
-from digits.core.files import read_json, read_table
+from digits.core.files import read_json, read_table, write_json
 from digits.core.store import Dataset
 from studies.ensemble.stages import ensemble, growth
 from tests.repository import PARAMS, ROOT
@@ -38,6 +38,7 @@ def folder(tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) ->
     for place, wrong, confidence in ((tmp_path, [0, 1], 0.6), (folder / "runs" / "b", [2], 0.5)):
         path = place / "data" / "predictions.npz"
         store.save(path, dataset, probabilities=predictions(dataset.labels, wrong, confidence))
+        write_json(place / "metrics" / "unshifted.json", {"accuracy": 1 - (len(wrong) + 1) / 40})
     return folder
 
 
@@ -48,6 +49,7 @@ def test_the_members_probabilities_are_averaged(folder: Path) -> None:
     # Where the two disagree, the more confident one decides.
     assert measured["together"]["errors"] == 2
     assert measured["accuracy_mean"] == pytest.approx(1 - 1.5 / 40)
+    assert measured["unshifted"]["accuracy_mean"] == pytest.approx(1 - 2.5 / 40)
     assert read_table(folder / "growth.tsv", "ensemble", {"errors": float}) == [{"errors": 1.5}, {"errors": 2.0}]
     assert (folder / "growth.png").read_bytes().startswith(b"\x89PNG")
 

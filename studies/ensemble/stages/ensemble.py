@@ -6,7 +6,7 @@ import numpy as np
 
 from digits.core import store
 from digits.core.errors import InputError
-from digits.core.files import write_json, write_table
+from digits.core.files import read_json, write_json, write_table
 from digits.core.job import run_stage
 from digits.core.params import Params
 from digits.model import metrics
@@ -30,9 +30,18 @@ def main(params: Params, recipes: dict[str, Params], folder: Path) -> None:
     members = {name: metrics.classification(labels, each) for name, each in zip(names, probabilities, strict=True)}
     together = metrics.classification(labels, np.mean(probabilities, axis=0))
     spread = metrics.spread([member["accuracy"] for member in members.values()])
+    alone = [read_json(run / "metrics" / "unshifted.json", "evaluate", "accuracy") for run in folders.values()]
+    unshifted = metrics.spread([float(each["accuracy"]) for each in alone])
     write_json(
         folder / "metrics.json",
-        {"dataset": dataset, "members": len(names), **spread, "together": together, "member": members},
+        {
+            "dataset": dataset,
+            "members": len(names),
+            **spread,
+            "unshifted": unshifted,
+            "together": together,
+            "member": members,
+        },
     )
     rows = growth.growth(labels, probabilities)
     write_table(folder / "growth.tsv", rows)
@@ -40,6 +49,7 @@ def main(params: Params, recipes: dict[str, Params], folder: Path) -> None:
     for name, member in members.items():
         print(f"{name}: {metrics.summary(member)}")
     print(f"{dataset}: {metrics.describe_spread(spread)} over {len(names)} members")
+    print(f"{dataset}, without shifted copies: {metrics.describe_spread(unshifted)}")
     print(f"{dataset}, all members together: {metrics.summary(together)}")
 
 
