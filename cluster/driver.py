@@ -43,8 +43,10 @@ def repro(folders: Sequence[Path], address: str | None, remote: str | None) -> N
             run.all(address)
         without = pipelines.dependents([*run.failed])
         for repo in dict.fromkeys(stage.repo for stage in pipelines.stages):
-            # Plain DVC also runs what can be run only here.
-            run.bring(repo, [stage for stage in pipelines.stages if stage.repo is repo and stage not in without])
+            # Plain DVC takes the results from the run cache, and runs what can be run only here.
+            with chdir(repo.root_dir), Repo(".", config=config) as fresh:
+                wanted = [stage for stage in pipelines.stages if stage.repo is repo and stage not in without]
+                fresh.reproduce([target(stage) for stage in wanted], pull=bool(url))
     except DvcException as error:
         raise InputError(str(error).splitlines()[0]) from error
     if run.failed:
@@ -97,23 +99,21 @@ class _Run:
                     if messages := ray.wait([*self.running], timeout=0 if finished else None)[0]:
                         self._take(ray, messages[0])
                     else:
-                        self._bring_next()
+                        self._bring()
         finally:
             proof.unlink()
 
-    def bring(self, repo: Repo, stages: Sequence[Stage], **options: bool) -> None:
-        """Let plain DVC take the results of ``stages`` of ``repo`` from the run cache into the user's clone."""
-        with chdir(repo.root_dir), Repo(".", config=self.pipelines.config) as fresh:
-            fresh.reproduce([target(stage) for stage in stages], pull=bool(self.pipelines.config), **options)
-
-    def _bring_next(self) -> None:
+    def _bring(self) -> None:
         """Bring a finished stage, or leave it and those after it to the end if that fails, or if it would run again."""
         stage = self.to_bring.pop(0)
         try:
-            # The user may have changed a parameter since.
-            with chdir(stage.repo.root_dir), stage.repo.lock:
-                stage.repo.stage_cache.restore(stage, dry=True)
-            self.bring(stage.repo, [stage], single_item=True)
+            with chdir(stage.repo.root_dir), Repo(".") as fresh:
+                [found] = fresh.stage.collect(target(stage))
+                # The user may have changed an input since the snapshot.
+                with fresh.lock:
+                    found.save_deps()
+                    fresh.stage_cache.restore(found, dry=True)
+                fresh.reproduce([target(stage)], single_item=True)
         except (DvcException, OSError):
             self.to_bring.clear()
 
