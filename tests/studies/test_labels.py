@@ -91,6 +91,19 @@ def test_the_table_the_gallery_and_the_metrics_are_written(folder: Path) -> None
     assert (folder / "doubtful.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_predictions_of_networks_that_are_too_uncertain_are_calibrated(folder: Path, dataset: Dataset) -> None:
+    sure = predicted(dataset.labels)
+    uncertain = sure**0.3 / (sure**0.3).sum(axis=1, keepdims=True)
+    wrong = dataset._replace(labels=flip(dataset.labels))
+    scores = []
+    for probabilities in (sure, uncertain):
+        write(folder.parent, wrong, probabilities)
+        audit.main(with_shown(3), folder)
+        rows = read_table(folder / "doubtful.csv", "audit", {"image": str, "score": float})
+        scores.append([(row["image"], pytest.approx(row["score"], abs=1e-4)) for row in rows])
+    assert scores[0] == scores[1]
+
+
 def test_every_doubtful_label_is_in_the_table_however_few_are_shown(folder: Path) -> None:
     audit.main(with_shown(1), folder)
     assert len(read_table(folder / "doubtful.csv", "audit", {"rank": int})) == 3

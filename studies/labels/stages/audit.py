@@ -6,6 +6,7 @@ from digits.core import store
 from digits.core.errors import InputError
 from digits.core.files import write_json, write_table
 from digits.core.job import run_stage
+from digits.model import metrics
 from digits.report import basics
 from studies.labels.stages import gallery
 from studies.labels.stages.doubt import doubt
@@ -22,6 +23,9 @@ def main(params: LabelsParams, folder: Path) -> None:
     probabilities, *origin = store.load_arrays(path, "predict", "probabilities", *ORIGIN).values()
 
     labels, classes, shown = dataset.labels, dataset.symbols.classes, params.labels.shown
+    # Networks trained with smoothed labels are too uncertain for confident learning. A single number betrays no label.
+    probabilities = probabilities ** (1 / metrics.temperature(labels, probabilities))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
     doubtful, suggested, scores, order = doubt(labels, probabilities)
     count = int(doubtful.sum())
     write_table(
