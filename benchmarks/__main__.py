@@ -15,8 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from benchmarks import article, processes
 from digits.core import params
 from digits.core.errors import InputError, run_main
@@ -74,15 +72,11 @@ def main() -> None:
 def measure(recipe: dict[str, Any], seed: int) -> Row:
     """Augment, train and test one recipe with one seed."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "recipe.yaml"
-        seeded = {**recipe, "train": {**recipe.get("train", {}), "seed": seed}}
-        file.write_text(yaml.safe_dump({"seeded": seeded}), encoding="utf-8")
-        options = ("--recipe", f"{file}:seeded", "--folder", folder)
-        costs = [processes.run_module(f"stages.{stage}", *options) for stage in ("augment", "train")]
+        costs, options = processes.train(recipe, seed, Path(folder))
         processes.run_module("stages.evaluate", *options)
         timing = read_json(Path(folder) / "metrics" / "timing.json", "train")
         test = read_json(Path(folder) / "metrics" / "test.json", "evaluate")
-        network = params.load(recipe=f"{file}:seeded").train.network
+        network = params.load(recipe=options[1]).train.network
     return Row(
         sum(cost.seconds for cost in costs),
         timing["images_per_second"],

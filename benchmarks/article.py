@@ -20,8 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from benchmarks import processes
 from digits.core import params, store
 from digits.core.errors import InputError, run_main
@@ -80,11 +78,8 @@ def quick(seed: int) -> tuple[float, float]:
     """Augment and train the recipe quick with this seed: return the seconds, and the accuracy on the validation set."""
     recipe = params.check(params.read(RECIPES), RECIPES, dict[str, dict[str, Any]])["quick"]
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "recipe.yaml"
-        seeded = {**recipe, "train": {**recipe["train"], "seed": seed}}
-        file.write_text(yaml.safe_dump({"seeded": seeded}), encoding="utf-8")
-        options = ("--recipe", f"{file}:seeded", "--folder", folder)
-        seconds = sum(processes.run_module(f"stages.{stage}", *options).seconds for stage in ("augment", "train"))
+        costs, _ = processes.train(recipe, seed, Path(folder))
+        seconds = sum(cost.seconds for cost in costs)
         accuracy = float(read_json(Path(folder, "metrics", "validation.json"), "train")["accuracy"])
     _tell(f"quick with seed {seed}: {seconds:.1f} s, validation accuracy {accuracy:.2%}")
     return seconds, accuracy

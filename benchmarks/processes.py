@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import yaml
+
 from digits.core.errors import InputError
 
 
@@ -43,6 +45,18 @@ def run(*arguments: str, folder: Path = Path(), shown: bool = False) -> Cost:
         raise InputError(f"{' '.join(arguments)}: exit code {process.returncode}: {errors.strip()[-500:]}")
     # Linux counts in kibibytes, macOS in bytes.
     return Cost(time.perf_counter() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+
+
+def train(recipe: dict[str, Any], seed: int, folder: Path) -> tuple[list[Cost], tuple[str, ...]]:
+    """Augment and train a recipe, which replaces keys of the root's params.yaml, with this ``seed`` in ``folder``.
+
+    Return what each of the two stages cost, and the options with which another stage continues.
+    """
+    file = folder / "recipe.yaml"
+    seeded = {**recipe, "train": {**recipe.get("train", {}), "seed": seed}}
+    file.write_text(yaml.safe_dump({"seeded": seeded}), encoding="utf-8")
+    options = ("--recipe", f"{file}:seeded", "--folder", str(folder))
+    return [run_module(f"stages.{stage}", *options) for stage in ("augment", "train")], options
 
 
 @contextmanager
