@@ -18,11 +18,13 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
     count = training.count_images(passes)
 
-    backend.use(section.threads)
+    backend.use(1, section.threads)
     training.make_deterministic(section.seed)
     steps = section.epochs * -(-count // section.batch_size)
     with backend.spread():
         model = network.build(section.network, section.batch_size, len(validation.symbols.classes))
+        if not backend.tf.distribute.has_strategy():
+            model = network.divide(model, section.threads)
         network.compile_model(model, section.optimizer, section.loss, steps)
     if section.calibrate:
         network.output_layer(model)  # Fails now rather than after hours of training.

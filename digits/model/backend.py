@@ -74,13 +74,14 @@ if LEVEL == "3":
 __all__ = ["keras", "tf"]
 
 
-def use(threads: int) -> None:
-    """Compute with so many ``threads``, before anything is computed.
+def use(threads: int, parts: int = 1) -> None:
+    """Compute each operation with so many ``threads``, and as many ``parts`` of a batch at the same time. To be called
+    before anything is computed.
 
     How a sum is shared among threads decides how it is rounded; by default there are as many as cores.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(max(threads, parts))
 
 
 def spread(kind: str = "GPU") -> AbstractContextManager[object]:

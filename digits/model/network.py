@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,12 +57,34 @@ def build(layers: Sequence[Spec], batch_size: int = 1, classes: int = len(DIGITS
     return model
 
 
+class Divided(keras.Model):  # type: ignore[misc]
+    parts = 1
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        (images,), whole = keras.tree.flatten(inputs), super().call
+        ends = [tf.shape(images)[0] * number // self.parts for number in range(self.parts + 1)]
+        return tf.concat([whole(images[a:b], training=training) for a, b in pairwise(ends)], axis=0)
+
+
+def divide(model: keras.Model, parts: int) -> keras.Model:
+    """Return a model with the layers of ``model`` that divides each batch into so many ``parts`` of equal size.
+
+    They are computed at the same time, each by one thread after ``backend.use(1, parts)``. That is faster than sharing
+    each operation among threads, since most are too small for that. Batch normalisation normalises each part by itself.
+    """
+    if parts == 1:
+        return model
+    divided = Divided(model.input, model.output)
+    divided.parts = parts
+    return divided
+
+
 def compile_model(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -> None:
     """Compile ``model`` with the optimiser and the loss of params.yaml for this number of training ``steps``.
 
     Raises InputError for an unknown name or argument, or if a first step, tried on a copy of the model, fails.
     """
-    copy = keras.models.clone_model(model)
+    copy = keras.models.clone_model(keras.Model(model.input, model.output))
     for each, eagerly in ((copy, True), (model, False)):
         with _one_line("train.optimizer or train.loss"):
             each.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)

@@ -222,6 +222,30 @@ def test_a_model_with_other_inputs_and_outputs_is_rejected(tmp_path: Path) -> No
         network.load(path)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_a_divided_network_predicts_the_same(count: int) -> None:
+    model = network.build(SMALL)
+    images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
+    divided = network.divide(model, 3)
+    np.testing.assert_allclose(divided.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
+
+
+def test_a_divided_network_learns_the_same_and_is_saved_as_one(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (11, 28, 28), np.uint8)
+    labels = np.eye(10, dtype=np.float32)[np.arange(11) % 10]
+    kernels = []
+    for parts in (1, 3):
+        keras.utils.set_random_seed(0)
+        model = network.divide(network.build(SMALL), parts)
+        network.compile_model(model, {"SGD": {"learning_rate": 0.001}}, {"CategoricalCrossentropy": {}}, 9)
+        model.fit(images, labels, batch_size=4, epochs=3, shuffle=False, verbose=0)
+        kernels.append(model.get_weights()[0])
+        network.save(model, tmp_path / "model.keras")
+        loaded, _ = network.load(tmp_path / "model.keras")
+        np.testing.assert_array_equal(loaded.get_weights()[0], kernels[-1])
+    np.testing.assert_allclose(kernels[0], kernels[1], rtol=1e-4, atol=1e-6)
+
+
 def test_the_training_step_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
     traced = []
 

@@ -123,6 +123,14 @@ def test_training_starts_again_if_the_checkpoint_is_damaged(lab: Lab, capsys: py
     np.testing.assert_array_equal(again.get_weights()[0], whole.get_weights()[0])
 
 
+def test_a_last_batch_that_cannot_be_divided_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "build", lambda layers, build=network.build: network.divide(build(layers), 9))
+    with pytest.raises(
+        InputError, match=r"^train\.batch_size: 16 leaves 8 of 40 images .* fewer than train\.threads: 9"
+    ):
+        lab.train()
+
+
 def test_a_loss_that_is_not_finite_is_blamed_on_the_optimizer(lab: Lab) -> None:
     with pytest.raises(InputError, match=r"train\.optimizer: the loss is (nan|inf) in epoch \d"):
         lab.train(epochs=9, optimizer={"SGD": {"learning_rate": 1e38, "momentum": 0.9}})

@@ -16,11 +16,12 @@ ORIGIN = {"set": str, "index": int, "image": str}
 
 
 def main(params: FoldsParams, processed: Path, folder: Path) -> None:
-    backend.use(params.train.threads)
+    threads = params.train.threads
+    backend.use(1, threads)
     whole = fold.load(processed)
     probabilities = np.zeros((len(whole.labels), len(whole.symbols.classes)), np.float32)
     for number, (_, held_out) in enumerate(fold.split(whole, params.folds)):
-        model, _ = network.load(folder / "runs" / str(number) / "models" / "model.keras")
+        model = network.divide(network.load(folder / "runs" / str(number) / "models" / "model.keras")[0], threads)
         probabilities[held_out] = model.predict(whole.images[held_out], batch_size=1000, verbose=0)
     rows = read_table(processed / "images.csv", "preprocess", ORIGIN)
     origins = {column: np.array([row[column] for row in rows]) for column in ORIGIN}
