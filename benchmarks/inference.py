@@ -85,18 +85,13 @@ def main() -> None:
 def quantize(path: Path, out: Path, images: NDArray[np.uint8]) -> None:
     """Write the ONNX file ``path`` as one that computes with 8-bit integers, in the ranges that ``images`` need."""
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+    from onnxruntime.quantization import QuantType, quantize_static
 
-    name = onnx.load(path).graph.input[0].name
+    from reader.training import Examples
 
-    class Examples(CalibrationDataReader):  # type: ignore[misc]
-        feeds = iter([{name: batch} for batch in np.array_split(images, 10)])
-
-        def get_next(self) -> dict[str, Any] | None:
-            return next(self.feeds, None)
-
+    examples = Examples(onnx.load(path).graph.input[0].name, np.array_split(images, 10))
     kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-    quantize_static(path, out, Examples(), per_channel=True, **kinds)
+    quantize_static(path, out, examples, per_channel=True, **kinds)
 
 
 if __name__ == "__main__":

@@ -99,11 +99,13 @@ class _State(keras.callbacks.Callback):  # type: ignore[misc]
         write_table(self.curve, self.rows)
 
 
-class _Examples(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, name: str, batches: Iterable[NDArray[np.float32]]) -> None:
+class Examples(CalibrationDataReader):  # type: ignore[misc]
+    """Feeds ``batches`` to the input ``name`` of a network, for ONNX Runtime to see the ranges of its values."""
+
+    def __init__(self, name: str, batches: Iterable[NDArray[Any]]) -> None:
         self.feeds = ({name: batch} for batch in batches)
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
         return next(self.feeds, None)
 
 
@@ -125,7 +127,7 @@ def export(
         quantize_static(
             written,
             quantized,
-            _Examples(graph.input[0].name, examples),
+            Examples(graph.input[0].name, examples),
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Concat", "Tile", "Transpose", "Reshape"],
             # The last layer's output is too wide for 8 bits: it has probabilities beside sizes in pixels.
             nodes_to_exclude=[node.name for node in graph.node[last:]],
