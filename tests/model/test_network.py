@@ -230,6 +230,7 @@ def test_a_divided_network_predicts_the_same(count: int) -> None:
     np.testing.assert_allclose(divided.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_a_divided_network_learns_the_same_and_is_saved_as_one(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (11, 28, 28), np.uint8)
     labels = np.eye(10, dtype=np.float32)[np.arange(11) % 10]
