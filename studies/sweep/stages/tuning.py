@@ -89,7 +89,7 @@ def run(
                 shutil.rmtree(folder, ignore_errors=True)
                 where = {"name": folder.name, "storage_path": str(folder.parent)}
                 kept = tune.RunConfig(verbose=0, callbacks=[Progress()], **where)
-                options = tune.TuneConfig(trial_dirname_creator=_number, **config)
+                options = tune.TuneConfig(trial_dirname_creator=_number, reuse_actors=True, **config)
                 tuner = tune.Tuner(trial, param_space=param_space, tune_config=options, run_config=kept)
             rows = [_row(result) for result in tuner.fit()]
         if len(rows) != count:
