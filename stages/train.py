@@ -23,8 +23,7 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     steps = section.epochs * -(-count // section.batch_size)
     with backend.spread():
         model = network.build(section.network, section.batch_size, len(validation.symbols.classes))
-        if not backend.tf.distribute.has_strategy():
-            model = network.divide(model, section.threads)
+        model = network.divide(model, training.parts(count, section.batch_size, section.threads))
         network.compile_model(model, section.optimizer, section.loss, steps)
     if section.calibrate:
         network.output_layer(model)  # Fails now rather than after hours of training.

@@ -75,7 +75,7 @@ __all__ = ["keras", "tf"]
 
 
 def use(threads: int, parts: int = 1) -> None:
-    """Compute each operation with so many ``threads``, and as many ``parts`` of a batch at the same time. To be called
+    """Compute each operation with so many ``threads``, and so many ``parts`` of a batch at the same time. To be called
     before anything is computed.
 
     How a sum is shared among threads decides how it is rounded; by default there are as many as cores.

@@ -24,9 +24,14 @@ STEPS_PER_CALL = 20
 
 
 def make_deterministic(seed: int) -> None:
-    """Make every later operation of this process give the same bits for the same ``seed``, with as many threads."""
+    """Make every later operation give the same bits for the same ``seed``, if the number of threads is the same too."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def parts(count: int, batch_size: int, threads: int) -> int:
+    """Return into how many parts each batch of ``count`` images can be divided among ``threads``, with none empty."""
+    return min(threads, count % batch_size or batch_size)
 
 
 def count_images(passes: Sequence[Path]) -> int:
@@ -64,18 +69,11 @@ def train(
     exists, training resumes from it and ends with the same bits as if it had never stopped. The weights kept are those
     of the ``last`` epoch or of the ``best``: the most accurate on ``validation``, the lower loss breaking ties.
 
-    Raises InputError if the loss is no longer finite, if the last batch has fewer images than ``network.divide`` makes
-    parts, or if ``keep`` is ``best`` and the optimiser has ``use_ema``.
+    Raises InputError if the loss is no longer finite, or if ``keep`` is ``best`` and the optimiser has ``use_ema``.
     """
     if keep == "best" and model.optimizer.use_ema:
         raise InputError(
             "train.keep: should be last: the optimizer's use_ema averages the weights only after the last epoch"
-        )
-    parts, rest = getattr(model, "parts", 1), count % batch_size
-    if 0 < rest < parts:
-        raise InputError(
-            f"train.batch_size: {batch_size} leaves {rest} of {count} images for the last batch, fewer than "
-            f"train.threads: {parts}; change one of them"
         )
     classes = len(validation.symbols.classes)
     with model.distribute_strategy.scope():

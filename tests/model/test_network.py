@@ -10,6 +10,7 @@ from digits.core.symbols import DIGITS, Symbols
 from digits.model import network
 
 DENSE: network.Spec = {"Dense": {"units": 10, "activation": "softmax"}}
+NORMALISED: network.Spec = {"BatchNormalization": {"momentum": 0.5}}
 SMALL: list[network.Spec] = [{"Conv2D": {"filters": 2, "kernel_size": 3}}, {"Flatten": {}}, DENSE]
 
 
@@ -224,7 +225,7 @@ def test_a_model_with_other_inputs_and_outputs_is_rejected(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 def test_a_divided_network_predicts_the_same(count: int) -> None:
-    model = network.build(SMALL)
+    model = network.build([{"Conv2D": {"filters": 2, "kernel_size": 3}}, {"MaxPooling2D": {}}, NORMALISED, *SMALL])
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
     divided = network.divide(model, 3)
     np.testing.assert_allclose(divided.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
@@ -247,7 +248,17 @@ def test_a_divided_network_learns_the_same_and_is_saved_as_one(tmp_path: Path) -
     np.testing.assert_allclose(kernels[0], kernels[1], rtol=1e-4, atol=1e-6)
 
 
-def test_the_training_step_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_part_of_a_batch_is_normalised_by_itself() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 28, 28), np.uint8)
+    model = network.divide(network.build([NORMALISED, *SMALL]), 2)
+    model(images, training=True)
+    (layer,) = (each for each in model.layers if isinstance(each, keras.layers.BatchNormalization))
+    first, second = images[:3].mean() / 255, images[3:].mean() / 255
+    np.testing.assert_allclose(layer.moving_mean, [0.5 * (0.5 * first) + 0.5 * second], atol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_training_step_is_traced_once(monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
     traced = []
 
     def step(model: keras.Model, data: object, step: Callable[..., object] = keras.Model.train_step) -> object:
@@ -255,7 +266,7 @@ def test_the_training_step_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> No
         return step(model, data)
 
     monkeypatch.setattr(keras.Model, "train_step", step)
-    model = network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}])
+    model = network.divide(network.build([{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}]), parts)
     network.compile_model(model, {"Adam": {}}, {"CategoricalCrossentropy": {}}, 6)
     # As training.train does.
     model.optimizer.build(model.trainable_variables)

@@ -4,6 +4,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digits.core import store
 from digits.core.errors import InputError
@@ -123,12 +125,13 @@ def test_training_starts_again_if_the_checkpoint_is_damaged(lab: Lab, capsys: py
     np.testing.assert_array_equal(again.get_weights()[0], whole.get_weights()[0])
 
 
-def test_a_last_batch_that_cannot_be_divided_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "build", lambda layers, build=network.build: network.divide(build(layers), 9))
-    with pytest.raises(
-        InputError, match=r"^train\.batch_size: 16 leaves 8 of 40 images .* fewer than train\.threads: 9"
-    ):
-        lab.train()
+@given(count=st.integers(1, 300), batch_size=st.integers(1, 200), threads=st.integers(1, 100))
+def test_no_part_of_a_batch_is_empty(count: int, batch_size: int, threads: int) -> None:
+    parts = training.parts(count, batch_size, threads)
+    sizes = {min(batch_size, count - start) for start in range(0, count, batch_size)}
+    assert 1 <= parts <= threads
+    assert parts == threads or parts == min(sizes)
+    assert min(sizes) >= parts
 
 
 def test_a_loss_that_is_not_finite_is_blamed_on_the_optimizer(lab: Lab) -> None:

@@ -29,7 +29,7 @@ RATE = "train.optimizer.Adam.learning_rate"
 TINY: dict[str, Any] = {
     "augment": {"passes": 1, "rotation": 0, "zoom": 0, "shift": 0, "shear": 0, "elastic_alpha": 0},
     "train": {
-        "threads": 1,
+        "threads": 2,
         "network": [{"Flatten": {}}, {"Dense": {"units": 10, "activation": "softmax"}}],
         "optimizer": {"Adam": {"learning_rate": 0.01}},
         "loss": {"CategoricalCrossentropy": {}},
@@ -138,7 +138,7 @@ def test_folds_are_measured_one_after_another(
     tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # TensorFlow has computed already in this process.
-    monkeypatch.setattr(backend, "use", lambda threads: None)
+    monkeypatch.setattr(backend, "use", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "train.npz", dataset)
     places = recipes.folders(sweep(folds=2), tmp_path, tmp_path / "data")

@@ -28,7 +28,8 @@ def steps(params: Params, folders: list[Path]) -> Iterator[Measured]:
 
 def epochs(params: Params, folder: Path) -> Iterator[Measured]:
     """Train on ``folder``/train.npz and yield loss, accuracy and errors on ``folder``/validation.npz after each epoch,
-    with one thread. The last ones are those of stages.train, to the bit."""
+    with one thread, which computes one part of a batch after another. The last ones are those of stages.train, to the
+    bit."""
     section = params.train
     validation = store.load(folder / "validation.npz", "preprocess")
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as made:
@@ -44,6 +45,7 @@ def epochs(params: Params, folder: Path) -> Iterator[Measured]:
         backend.use(1)
         training.make_deterministic(section.seed)
         model = network.build(section.network, section.batch_size, len(validation.symbols.classes))
+        model = network.divide(model, training.parts(count, section.batch_size, section.threads))
         network.compile_model(model, section.optimizer, section.loss, section.epochs * -(-count // section.batch_size))
         for epoch in range(1, section.epochs + 1):
             # It goes on from its checkpoint of the epoch before, so the bits are those of one call.

@@ -15,6 +15,8 @@ os.environ |= {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "1",
+    # A trial that is stopped deletes its augmented copies before its process takes another.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",
 }
 
 try:
