@@ -16,7 +16,7 @@ from digits.core.files import replacing, write_table
 from digits.model import checkpoint
 from digits.model.backend import keras, tf
 from digits.model.export import renumber
-from digits.model.network import make_optimizer
+from digits.model.network import divide, make_optimizer
 from reader.sections import FILE, Trained
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -38,6 +38,7 @@ def fit(
     plots/``name``.csv in ``folder``.
     """
     each = -(-section.steps // 10)
+    model = divide(model, min(section.threads, section.batch_size))
     try:
         model.compile(make_optimizer(section.optimizer, 10 * each), loss)
     except InputError as error:

@@ -14,7 +14,7 @@ from digits.model import backend, metrics, network
 
 def main(params: Params, processed: Path, folder: Path) -> None:
     section, plots = params.evaluate, folder / "plots"
-    backend.use(1, params.train.threads)
+    backend.use(params.train.threads)
     test = store.load(processed / "test.npz", "preprocess")
     model = network.divide(network.load(folder / "models" / "model.keras")[0], params.train.threads)
     views = [model.predict(view, batch_size=1000, verbose=0) for view in shifted(test.images, section.shift)]

@@ -18,7 +18,7 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
     passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
     count = training.count_images(passes)
 
-    backend.use(1, section.threads)
+    backend.use(section.threads)
     training.make_deterministic(section.seed)
     steps = section.epochs * -(-count // section.batch_size)
     with backend.spread():

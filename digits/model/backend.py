@@ -74,14 +74,14 @@ if LEVEL == "3":
 __all__ = ["keras", "tf"]
 
 
-def use(threads: int, parts: int = 1) -> None:
-    """Compute each operation with so many ``threads``, and so many ``parts`` of a batch at the same time. To be called
-    before anything is computed.
+def use(threads: int) -> None:
+    """Compute with so many ``threads``, each operation with one of them. To be called before anything is computed.
 
-    How a sum is shared among threads decides how it is rounded; by default there are as many as cores.
+    ``network.divide`` gives them work. Where threads share an operation, gradients of the reader's detector differ from
+    run to run, although TensorFlow is told to be deterministic.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(max(threads, parts))
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def spread(kind: str = "GPU") -> AbstractContextManager[object]:

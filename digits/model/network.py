@@ -69,10 +69,10 @@ class Divided(keras.Model):  # type: ignore[misc]
 def divide(model: keras.Model, parts: int) -> keras.Model:
     """Return a model with the layers of ``model`` that divides each batch into so many ``parts``, equal or nearly so.
 
-    They are computed at the same time, each by one thread after ``backend.use(1, parts)``. That is faster than sharing
-    each operation among threads, since most are too small for that. Layers see each part as a batch: one normalises it
-    by itself, and counts it in its moving averages; the penalties of an activity regulariser are summed. A GPU shares
-    each operation well: if there is one, or a strategy that divides batches, ``model`` itself is returned.
+    They are computed at the same time, each by one thread after ``backend.use(parts)``: faster than sharing each
+    operation, since most are too small for that. Layers see each part as a batch: one normalises it by itself, and
+    counts it in its moving averages; the penalties of an activity regulariser are summed. A GPU shares each operation
+    well: if there is one, or a strategy that divides batches, ``model`` itself is returned.
     """
     if parts == 1 or tf.config.list_physical_devices("GPU") or tf.distribute.has_strategy():
         return model

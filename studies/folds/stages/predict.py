@@ -17,7 +17,7 @@ ORIGIN = {"set": str, "index": int, "image": str}
 
 def main(params: FoldsParams, processed: Path, folder: Path) -> None:
     threads = params.train.threads
-    backend.use(1, threads)
+    backend.use(threads)
     whole = fold.load(processed)
     probabilities = np.zeros((len(whole.labels), len(whole.symbols.classes)), np.float32)
     for number, (_, held_out) in enumerate(fold.split(whole, params.folds)):
