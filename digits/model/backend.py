@@ -77,8 +77,8 @@ __all__ = ["keras", "tf"]
 def use(threads: int) -> None:
     """Compute with so many ``threads``, each operation with one of them. To be called before anything is computed.
 
-    ``network.divide`` gives them work. Where threads share an operation, gradients of the reader's detector differ from
-    run to run, although TensorFlow is told to be deterministic.
+    ``network.divide`` gives them work. Where several threads compute a network that is not divided, gradients of the
+    reader's detector differ from run to run, although TensorFlow is told to be deterministic.
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

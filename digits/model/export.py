@@ -74,8 +74,16 @@ def _tflite(model: keras.Model) -> bytes:
 
 
 def renumber(path: Path) -> None:
-    """Rename the values of an ONNX file in the order of their use; tf2onnx numbers them differently in each run."""
+    """Rename the values of an ONNX file in the order of their use; tf2onnx numbers them differently in each run.
+
+    What else it numbers, unknown sizes and the function it began with, loses its name.
+    """
     model = onnx.load(path)
+    model.graph.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output):
+        for side in value.type.tensor_type.shape.dim:
+            if side.dim_param:
+                side.ClearField("dim_param")
     _rename(model.graph, {value.name: value.name for value in (*model.graph.input, *model.graph.output)})
     onnx.save(model, path)
 
