@@ -110,7 +110,7 @@ def test_each_image_is_predicted_by_the_model_that_it_was_held_out_from(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # TensorFlow has computed already in this process.
-    monkeypatch.setattr(backend, "use", lambda *_: None)
+    monkeypatch.setattr(backend, "use", lambda threads: None)
     params = with_folds([0, 1])
     fold.main(params, folder, folder)
     origins = [{"set": "train", "index": index, "image": f"{index}.png"} for index in range(40)]

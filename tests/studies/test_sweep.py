@@ -138,7 +138,7 @@ def test_folds_are_measured_one_after_another(
     tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # TensorFlow has computed already in this process.
-    monkeypatch.setattr(backend, "use", lambda *_: None)
+    monkeypatch.setattr(backend, "use", lambda threads: None)
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "train.npz", dataset)
     places = recipes.folders(sweep(folds=2), tmp_path, tmp_path / "data")
@@ -183,9 +183,9 @@ def test_a_sweep_that_is_stopped_and_killed_ends_as_if_it_had_not_been(tmp_path:
     rows = json.loads(lines[-1])
     assert {row["error"] for row in rows} == {"", "ValueError: too large"}
     assert {row["steps"] for row in rows} > {1, 4}
-    # After each of the two interruptions, what had just ended and what was running may run again.
+    # What ended less than a second before the kill may run again, and so may what was running.
     begun = (tmp_path / "other.log").read_text().split()
-    assert 12 <= len(begun) <= 12 + 2 * 2
+    assert 12 <= len(begun) <= 12 + 3
 
 
 @pytest.fixture(scope="module")
