@@ -55,6 +55,20 @@ def test_the_readme_tells_the_results_of_the_studies() -> None:
     assert not missing("README.md", facts)
 
 
+def test_the_page_on_studies_tells_the_results_of_the_ensemble() -> None:
+    ensemble = result("studies/ensemble/metrics.json")
+    together, images = ensemble["together"], ensemble["together"]["images"]
+    shifted, unshifted = (
+        f"{images * (1 - each['accuracy_mean']):.1f} ± {images * each['accuracy_deviation']:.1f}"
+        for each in (ensemble, ensemble["unshifted"])
+    )
+    facts = [
+        f"{shifted} errors of {images:,} when averaged over shifted copies, {unshifted} without",
+        f"models together make {together['errors']} errors",
+    ]
+    assert not missing("studies/README.md", facts)
+
+
 def test_the_page_on_labels_tells_its_results() -> None:
     labels = result("studies/labels/metrics.json")
     share = percent(labels["doubtful"] / labels["images"])
