@@ -1,6 +1,7 @@
 """Write images of the letters A to Z, as a stand-in for your own: python -m examples.letters FOLDER
 
-Each class has a folder with 200 images, which differ in font, size, angle, thickness, noise and colours.
+Each class has a folder with 200 images, which differ in font, size, angle, thickness, noise, and brightness
+of ink and paper.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from digits.core.errors import InputError, run_main
 
 EACH, SEED = 200, 0
-# Others of Matplotlib's have signs in the place of letters.
+# Matplotlib's other fonts have symbols in place of letters.
 FAMILIES = ("DejaVuS", "STIXGeneral", "cmb", "cmr", "cmss", "cmt")
 
 
