@@ -10,7 +10,7 @@ from hypothesis import settings
 from digits.core import interrupts
 from digits.core.store import Dataset
 from tests import browser as browsers
-from tests.repository import PARAMS, ROOT
+from tests.repository import PARAMS, ROOT, bypass_proxies
 
 # The time that an example takes depends more on the machine than on the code.
 settings.register_profile("untimed", deadline=None)
@@ -21,6 +21,7 @@ def pytest_configure() -> None:
     if not (ROOT / ".git").exists():
         pytest.exit("the tests need a Git clone of the project, not a ZIP: git clone", returncode=1)
     interrupts.allow()
+    bypass_proxies()
 
 
 def pytest_collection_finish() -> None:

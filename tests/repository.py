@@ -100,6 +100,11 @@ def hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def bypass_proxies() -> None:
+    """Let requests to this machine, where tests start servers, go around a proxy set in the environment."""
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+
 class Repository:
     """A temporary Git and DVC repository."""
 

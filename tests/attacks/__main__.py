@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from tests.attacks import damaged_files, downloads, images, kills, parameters, servers, soak, strangers, surroundings
 from tests.attacks.limits import Skipped
+from tests.repository import bypass_proxies
 
 # A trial's name, and what went wrong, which is empty if it survived, or why it was skipped.
 Trial = tuple[str, str]
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="many times as many trials")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    bypass_proxies()
     failures, notes = [], []
     print(
         f"{'attack':12}{'trials':>8}{'survived':>10}{'failed':>8}{'skipped':>9}{'seconds':>9}   seed {arguments.seed}"
