@@ -78,14 +78,16 @@ def test_a_stage_goes_on_elsewhere_when_its_worker_or_node_is_lost(tmp_path: Pat
     plain = Tiny(tmp_path / "other", steps={"first": 1, "x": 60, "y": 60, "last": 1})
     plain.run("dvc", "repro", "-q")
     third = cluster.add_node(**NODE)
+    tiny.meet()
     run = tiny.start("--address", cluster.address)
-    until(lambda: len(tiny.events()) >= 4)
+    # Both have done a step, from which they can go on.
+    until(lambda: len(list((tiny.path / ".checkpoints").glob("[xy].step"))) == 2)
     until(lambda: bool(workers(cluster.head_node)) or bool(workers(third)))
     if workers(third):
         cluster.remove_node(third, allow_graceful=False)
     else:
         workers(cluster.head_node)[0].kill()
-    output = run.communicate(timeout=120)[0]
+    output = run.communicate(timeout=300)[0]
     assert run.returncode == 0, output
     assert " lost on " in output
     begins = [event for event in tiny.events() if "begins" in event]
@@ -131,7 +133,7 @@ def test_what_is_changed_meanwhile_is_run_at_the_end(tmp_path: Path, cluster: An
     run = tiny.start("--address", cluster.address)
     until(lambda: bool(tiny.events()))
     (tiny.path / "source.txt").write_text("changed")
-    output = run.communicate(timeout=120)[0]
+    output = run.communicate(timeout=300)[0]
     assert run.returncode == 0, output
     # Those of the nodes used what was there at the start.
     events = tiny.events()
