@@ -149,4 +149,4 @@ def alive(pid: int) -> bool:
 
 def interrupt(process: "subprocess.Popen[str]") -> str:
     process.send_signal(signal.SIGINT)
-    return process.communicate(timeout=300)[0]
+    return process.communicate(timeout=60)[0]
