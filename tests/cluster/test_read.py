@@ -114,7 +114,7 @@ def test_kills_lose_nothing_and_read_nothing_twice(tmp_path: Path, address: str)
     until(lambda: len([*out.glob("part-*")]) > len(kept))
     [reader, *_] = [each for each in psutil.process_iter(["name"]) if "MapWorker" in (each.info["name"] or "")]
     reader.kill()
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=120)[0]
     assert driver.returncode == 0, output
     assert len(rows(out)) == 2560
     assert {path: path.read_bytes() for path in kept} == kept

@@ -87,7 +87,7 @@ def test_a_stage_goes_on_elsewhere_when_its_worker_or_node_is_lost(tmp_path: Pat
         cluster.remove_node(third, allow_graceful=False)
     else:
         workers(cluster.head_node)[0].kill()
-    output = run.communicate(timeout=300)[0]
+    output = run.communicate(timeout=120)[0]
     assert run.returncode == 0, output
     assert " lost on " in output
     begins = [event for event in tiny.events() if "begins" in event]
@@ -133,7 +133,7 @@ def test_what_is_changed_meanwhile_is_run_at_the_end(tmp_path: Path, cluster: An
     run = tiny.start("--address", cluster.address)
     until(lambda: bool(tiny.events()))
     (tiny.path / "source.txt").write_text("changed")
-    output = run.communicate(timeout=300)[0]
+    output = run.communicate(timeout=120)[0]
     assert run.returncode == 0, output
     # Those of the nodes used what was there at the start.
     events = tiny.events()

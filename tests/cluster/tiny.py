@@ -23,7 +23,7 @@ kept.mkdir(exist_ok=True)
 step = kept / f"{{name}}.step"
 done = int(step.read_text()) if step.exists() else 0
 write(f"begins-at-{{done}}")
-end = time.monotonic() + 300
+end = time.monotonic() + 60
 while name in ("x", "y") and log.with_suffix(".meet").exists() and time.monotonic() < end:
     if all(f"{{other}} begins" in log.read_text() for other in "xy"): break
     time.sleep(0.05)
@@ -131,7 +131,7 @@ def start(folder: Path, environment: dict[str, str], *arguments: str) -> "subpro
     )  # fmt: skip
 
 
-def until(condition: Callable[[], bool], seconds: float = 300) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until ``condition`` is true; fail after so many seconds."""
     end = time.monotonic() + seconds
     while not condition():
