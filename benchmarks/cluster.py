@@ -3,8 +3,9 @@
     python -m benchmarks.cluster                        all of them
     python -m benchmarks.cluster read --images 100000   one of them
 
-trainings: the folds of studies/folds, and the recipe quick with five seeds, each from nothing but the root's outputs
-(made by dvc repro), in a clone in a temporary folder: by the cluster and by DVC with one thread each, by DVC with two
+trainings: the folds of studies/, and the recipe quick with five seeds, each from nothing but the root's outputs (made
+by dvc repro), in a clone in a temporary folder: by the cluster and by DVC with undivided batches, by DVC with
+batches in two parts
 stages: what a stage costs, beside what it does
 read: images of the training set, as PNG files of 28x28 pixels, by one process of digits read and by the cluster
 """
@@ -22,9 +23,9 @@ from benchmarks import processes
 from digits.core import store
 from digits.core.errors import InputError, run_main
 
-FOLDS, SEEDS, CHAIN = "studies/folds", "seeds", "chain"
+FOLDS, SEEDS = ["folds"], [f"recipe@seed{seed}" for seed in range(5)]
 STAGES = 10
-# Who runs the trainings, with how many threads each.
+# Who runs the trainings, and into how many parts each divides its batches.
 RUNS = (("cluster", 1), ("dvc", 1), ("dvc", 2))
 
 
@@ -44,15 +45,22 @@ def main() -> None:
 
 
 def trainings(folder: Path, _: int) -> None:
-    for name in (FOLDS, SEEDS):
-        seconds = [run(folder / f"{name}-{by}-{threads}", name, by, threads) for by, threads in tqdm(RUNS, desc=name)]
+    for name, targets in (("folds", FOLDS), ("quick with five seeds", SEEDS)):
+        seconds = []
+        for by, parts in tqdm(RUNS, desc=name):
+            clone = folder / f"{name}-{by}-{parts}"
+            prepare(clone, parts)
+            command = ["dvc", "--cd", "studies", "repro", *targets]
+            if by == "cluster":
+                command = ["cluster", "repro", *(f"studies:{target}" for target in targets)]
+            seconds.append(processes.run_module(*command, folder=clone).seconds)
         cluster, one, two = seconds
         print(f"{name}: cluster {cluster:.0f} s, dvc repro {one:.0f} s ({one / cluster:.2f} times as long)", end="")
-        print(f", with two threads {two:.0f} s ({two / cluster:.2f} times)")
+        print(f", with two parts {two:.0f} s ({two / cluster:.2f} times)")
 
 
 def stages(folder: Path, _: int) -> None:
-    first, all_of_them = (run(folder / str(count), CHAIN, "cluster", count) for count in (0, STAGES))
+    first, all_of_them = (copies(folder / str(count), count) for count in (1, 1 + STAGES))
     print(f"one stage that copies a file: {first:.1f} s; each further one: {(all_of_them - first) / STAGES:.2f} s")
 
 
@@ -68,50 +76,32 @@ def read(folder: Path, count: int) -> None:
     print(f"cluster read {count / cluster:.0f} ({digits / cluster:.2f} times as many)")
 
 
-def run(clone: Path, name: str, by: str, count: int) -> float:
-    """Return the seconds of the pipeline in the folder ``name`` of a clone made by ``prepare``."""
-    prepare(clone, count)
-    command = ["cluster", "repro", name] if by == "cluster" else ["dvc", "--cd", name, "repro"]
-    return processes.run_module(*command, folder=clone).seconds
-
-
-def prepare(clone: Path, count: int) -> None:
-    """Make a clone with the root's outputs, trainings with ``count`` threads, and a chain of ``count`` + 1 stages."""
+def prepare(clone: Path, parts: int) -> None:
+    """Make a clone with the root's outputs, and trainings whose batches have so many parts."""
     processes.run("git", "clone", "--quiet", ".", str(clone))
     processes.run("dvc", "cache", "dir", "--local", str(Path(".dvc/cache").resolve()), folder=clone)
     processes.run("dvc", "checkout", "--quiet", folder=clone)
-    path = clone / "studies/recipes/params.yaml"
-    recipes: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    recipes["quick"]["train"]["threads"] = count
-    path.write_text(yaml.safe_dump(recipes), encoding="utf-8")
-    seeds = {
-        f"seed{seed}": {**recipes["quick"], "train": {**recipes["quick"]["train"], "seed": seed}} for seed in range(5)
-    }
-    write(clone / SEEDS, seeds, {name: training(name) for name in seeds})
-    write(clone / CHAIN, {}, {f"copy{number}": copying(number) for number in range(count + 1)})
-    (clone / CHAIN / "file0").write_text("content", encoding="utf-8")
+    file = clone / "studies" / "params.yaml"
+    params: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    quick = params["recipes"]["quick"]
+    params["recipes"] |= {f"seed{seed}": {**quick, "train": {**quick["train"], "seed": seed}} for seed in range(5)}
+    for entry in (*params["recipes"].values(), *params["folds"].values()):
+        entry["train"]["virtual_batch_size"] = entry["train"]["batch_size"] // parts
+    file.write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
-def write(folder: Path, params: dict[str, Any], stages: dict[str, Any]) -> None:
+def copies(clone: Path, count: int) -> float:
+    """Return the seconds of a pipeline, in a clone, in which so many stages copy a file, one after another."""
+    processes.run("git", "clone", "--quiet", ".", str(clone))
+    stages, folder = dict[str, Any](), clone / "chain"
+    for number in range(count):
+        old, new = f"file{number}", f"file{number + 1}"
+        stages[f"copy{number}"] = {"cmd": f"cp {old} {new}", "deps": [old], "outs": [new]}
     folder.mkdir()
-    # A cache of its own: results of one run must not help the next one.
     processes.run("dvc", "init", "--subdir", "--quiet", folder=folder)
-    for name, content in (("params.yaml", params), ("dvc.yaml", {"stages": stages})):
-        (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
-
-
-def training(name: str) -> dict[str, Any]:
-    arguments = f"--recipe {SEEDS}/params.yaml:{name} --folder {SEEDS}/{name}"
-    return {
-        "cmd": [f"cd .. && python -m stages.{stage} {arguments}" for stage in ("augment", "train")],
-        "params": [f"{name}.augment", f"{name}.train"],
-        "deps": ["../digits/core", "../digits/data", "../digits/model", "../stages", "../data/processed"],
-        "outs": [f"{name}/models/model.keras"],
-    }
-
-
-def copying(number: int) -> dict[str, Any]:
-    return {"cmd": f"cp file{number} file{number + 1}", "deps": [f"file{number}"], "outs": [f"file{number + 1}"]}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
+    (folder / "file0").write_text("content", encoding="utf-8")
+    return processes.run_module("cluster", "repro", "chain", folder=clone).seconds
 
 
 if __name__ == "__main__":

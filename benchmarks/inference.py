@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     from digits.model import backend, network
     from digits.model.backend import tf
-    from digits.model.export import SUFFIXES, export, open_exported
+    from digits.onnx.export import SUFFIXES, export, open_exported
 
     backend.use(1)
     train, held_out = (
@@ -55,11 +55,10 @@ def main() -> None:
         seconds: dict[tuple[str, int], list[float]] = {(name, count): [] for name in ways for count in (1, BATCH)}
         for number in range(ROUNDS + 1):
             for (name, count), taken in seconds.items():
-                some = held_out.images[:count]
                 repeats = 20 if count == 1 else 1
                 start = time.perf_counter()
                 for _ in range(repeats):
-                    ways[name](some)
+                    ways[name](held_out.images[:count])
                 # The first round compiles.
                 if number:
                     taken.append((time.perf_counter() - start) / repeats)

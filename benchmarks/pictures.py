@@ -49,8 +49,8 @@ class Score(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description="Measure how images are read.")
     parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="of images, or of folders of images")
-    folders = [each for folder in parser.parse_args().folders for each in image_folders(folder)]
-    truths = [truth(folder) for folder in folders]
+    folders = [folder for parent in parser.parse_args().folders for folder in image_folders(parent)]
+    truths = [read_truth(folder) for folder in folders]
     programs = {"digits": ours(), **tesseract(), **rapidocr()}
     head = f"{'in order':>25}{'complete':>25}{'too many':>10}{'false':>10}{'≥ 0.9 correct':>16}{'ms':>8}"
     print(f"{'folder':20}{'images':>8}  {'program':10}{head}")
@@ -67,13 +67,13 @@ def main() -> None:
 
 def image_folders(folder: Path) -> Iterator[Path]:
     """Return the folders with images at and below ``folder``. Raises InputError if there are none."""
-    found = [each for each in [folder, *sorted(folder.rglob("*"))] if each.is_dir() and list_images(each)]
-    if not found:
+    folders = [path for path in [folder, *sorted(folder.rglob("*"))] if path.is_dir() and list_images(path)]
+    if not folders:
         raise InputError(f"{folder}: no images in this folder or below it")
-    yield from found
+    yield from folders
 
 
-def truth(folder: Path) -> dict[Path, str]:
+def read_truth(folder: Path) -> dict[Path, str]:
     """Return the text of each image in ``folder``. Raises InputError if it is unknown or malformed."""
     paths, file = list_images(folder), folder / "truth.json"
     if file.exists():
@@ -91,31 +91,27 @@ def truth(folder: Path) -> dict[Path, str]:
 def score(text: str, read: str, probabilities: Sequence[float]) -> Score:
     """Compare what was ``read`` with the true ``text``, line by line but for spaces; ``probabilities`` are those of the
     digits of ``read``."""
-    wanted, found = ("".join(filter(str.isdigit, each)) for each in (text, read))
-    matched = common(wanted, found)
+    true_digits, read_digits = ("".join(filter(str.isdigit, line)) for line in (text, read))
+    matched = common(true_digits, read_digits)
     confident = [number for number, probability in enumerate(probabilities) if probability >= CONFIDENT]
     complete = lines(text) == lines(read)
-    return Score(
-        len(wanted), len(matched), len(found), complete, len(confident), sum(each in matched for each in confident)
-    )
+    confident_right = len(matched.intersection(confident))
+    return Score(len(true_digits), len(matched), len(read_digits), complete, len(confident), confident_right)
 
 
 def lines(text: str) -> list[str]:
     """Return the lines of ``text`` that are not blank, without the spaces in them."""
-    return [line for each in text.splitlines() if (line := "".join(each.split()))]
+    return [line for line in ("".join(line.split()) for line in text.splitlines()) if line]
 
 
-def common(wanted: str, found: str) -> set[int]:
-    """Return the positions in ``found`` of its longest common subsequence with ``wanted``."""
-    lengths = [[0] * (len(found) + 1) for _ in range(len(wanted) + 1)]
-    for row, one in enumerate(wanted, start=1):
-        for column, other in enumerate(found, start=1):
-            lengths[row][column] = (
-                lengths[row - 1][column - 1] + 1
-                if one == other
-                else max(lengths[row - 1][column], lengths[row][column - 1])
-            )
-    row, column, positions = len(wanted), len(found), set()
+def common(truth: str, read: str) -> set[int]:
+    """Return the positions in ``read`` of its longest common subsequence with ``truth``."""
+    lengths = [[0] * (len(read) + 1) for _ in range(len(truth) + 1)]
+    for row, one in enumerate(truth, start=1):
+        for column, other in enumerate(read, start=1):
+            longest = max(lengths[row - 1][column], lengths[row][column - 1])
+            lengths[row][column] = lengths[row - 1][column - 1] + 1 if one == other else longest
+    row, column, positions = len(truth), len(read), set()
     while row and column:
         if lengths[row][column] == lengths[row - 1][column]:
             row -= 1
@@ -129,15 +125,12 @@ def common(wanted: str, found: str) -> set[int]:
 
 def row(scores: Sequence[Score]) -> str:
     """Return the columns of the table, but for the time, for the images of one folder."""
-    digits, matched, read = (sum(each[column] for each in scores) for column in range(3))
-    with_digits, without = ([each for each in scores if bool(each.digits) == some] for some in (True, False))
-    confident, right = (sum(each[column] for each in scores) for column in (4, 5))
-    false = f"{sum(each.read > 0 for each in without)}/{len(without)}" if without else ""
+    digits, matched, read, _, confident, right = (sum(column) for column in zip(*scores, strict=True))
+    with_digits, without = ([score for score in scores if bool(score.digits) == has] for has in (True, False))
+    false = f"{sum(score.read > 0 for score in without)}/{len(without)}" if without else ""
     calibrated = f"{right / confident:.1%} of {confident:,}" if confident else ""
-    return (
-        f"{interval(matched, digits):>25}{interval(sum(each.complete for each in with_digits), len(with_digits)):>25}"
-        f"{read - matched:10,}{false:>10}{calibrated:>16}"
-    )
+    complete = interval(sum(score.complete for score in with_digits), len(with_digits))
+    return f"{interval(matched, digits):>25}{complete:>25}{read - matched:10,}{false:>10}{calibrated:>16}"
 
 
 def interval(right: int, of: int) -> str:
@@ -154,7 +147,7 @@ def ours() -> Read:
 
     def read(path: Path) -> tuple[str, list[float]]:
         reading = recognizer.read(path)
-        return reading.text, [each.probability for each in reading.digits]
+        return reading.text, [digit.probability for digit in reading.digits]
 
     return read
 

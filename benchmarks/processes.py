@@ -1,4 +1,4 @@
-"""The time and peak memory of a command, a running server, and the speed at which this machine multiplies matrices."""
+"""What the benchmarks share: a command's cost, a training in a clone, a running server, and this machine's speed."""
 
 import math
 import os
@@ -24,11 +24,6 @@ class Cost(NamedTuple):
     bytes: int
 
 
-def run_module(*arguments: str, folder: Path = Path(), shown: bool = False) -> Cost:
-    """Run ``python -m`` with ``arguments`` in ``folder``, as ``run`` does."""
-    return run(sys.executable, "-m", *arguments, folder=folder, shown=shown)
-
-
 def run(*arguments: str, folder: Path = Path(), shown: bool = False) -> Cost:
     """Run a command in ``folder``; what it prints is ``shown`` on standard error, or nowhere.
 
@@ -47,16 +42,36 @@ def run(*arguments: str, folder: Path = Path(), shown: bool = False) -> Cost:
     return Cost(time.perf_counter() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
 
-def train(recipe: dict[str, Any], seed: int, folder: Path) -> tuple[list[Cost], tuple[str, ...]]:
-    """Augment and train a recipe, which replaces keys of the root's params.yaml, with this ``seed`` in ``folder``.
+def run_module(*arguments: str, folder: Path = Path(), shown: bool = False) -> Cost:
+    """Run ``python -m`` with ``arguments`` in ``folder``, as ``run`` does."""
+    return run(sys.executable, "-m", *arguments, folder=folder, shown=shown)
 
-    Return what each of the two stages cost, and the options with which another stage continues.
+
+def clone(path: Path) -> None:
+    """Make a clone of the last commit, which uses this clone's data/processed.
+
+    Raises InputError if that is missing.
     """
-    file = folder / "recipe.yaml"
-    seeded = {**recipe, "train": {**recipe.get("train", {}), "seed": seed}}
-    file.write_text(yaml.safe_dump({"seeded": seeded}), encoding="utf-8")
-    options = ("--recipe", f"{file}:seeded", "--folder", str(folder))
-    return [run_module(f"stages.{stage}", *options) for stage in ("augment", "train")], options
+    processed = Path("data/processed")
+    if not processed.is_dir():
+        raise InputError(f"{processed}: no such folder; make it with: dvc repro preprocess")
+    run("git", "clone", "--quiet", ".", str(path))
+    (path / processed).symlink_to(processed.resolve())
+
+
+def train(clone: Path, recipe: str, seed: int) -> tuple[Cost, Path]:
+    """Augment, train and validate a ``recipe`` of studies/params.yaml, or "default", the root's, in a clone.
+
+    Return what the command cost, and the folder of its results.
+    """
+    file = clone / "studies" / "params.yaml"
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    group = "seeds" if recipe == "default" else "recipes"
+    sections = params[group].setdefault(recipe, {})
+    sections["train"] = {**sections.get("train", {}), "seed": seed}
+    file.write_text(yaml.safe_dump(params), encoding="utf-8")
+    cost = run_module("studies.stages.train", f"{group}.{recipe}", folder=clone)
+    return cost, clone / "studies" / "runs" / group / recipe
 
 
 @contextmanager

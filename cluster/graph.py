@@ -3,11 +3,10 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import networkx
 from dvc.dependency import ParamsDependency
 from dvc.output import Output
 from dvc.repo import Repo
@@ -18,42 +17,43 @@ from digits.core.errors import InputError
 
 
 class Pipelines:
-    """The pipelines in ``folders`` of the Git repository ``top``. ``stages`` are in the order in which DVC runs them.
+    """The ``targets`` in the Git repository ``top``: folders with a dvc.yaml, each with all its stages or, as in
+    studies:folds, with one of them and what it needs. ``stages`` are in the order in which DVC runs them.
 
     ``needs`` has the outputs that each of them depends on. Those of other pipelines are taken as they are.
     """
 
-    def __init__(self, top: Path, folders: Sequence[Path], config: dict[str, Any]) -> None:
+    def __init__(self, top: Path, targets: Sequence[str], config: dict[str, Any]) -> None:
         self.top, self.config, self.repos = top, config, dict[Path, Repo]()
-        listed = git("ls-files", "--cached", "--others", "--", "*.dvc/config", cwd=top).decode().splitlines()
-        self._roots = sorted({(top / line).parent.parent for line in listed}, key=lambda path: -len(path.parts))
         stages: dict[Stage, None] = {}
-        for folder in folders:
-            file = (folder / "dvc.yaml").resolve()
+        for folder, colon, name in (target.partition(":") for target in targets):
+            file = Path(folder, "dvc.yaml")
             if not file.exists():
-                raise InputError(f"{folder / 'dvc.yaml'}: no such file; name folders of pipelines")
-            repo = self._owner(file)
-            plan = plan_repro(get_active_graph(repo.index.graph), repo.stage.collect(os.path.relpath(file)))
+                raise InputError(f"{file}: no such file; name folders of pipelines")
+            repo = self._owner(file.resolve())
+            plan = plan_repro(get_active_graph(repo.index.graph), repo.stage.collect(f"{file}{colon}{name}"))
             stages.update((stage, None) for stage in plan if stage.cmd and not stage.frozen)
         self.stages = list(stages)
         self.needs = {stage: list(self._needs(stage)) for stage in self.stages}
-        self._graph = networkx.DiGraph((out.stage, stage) for stage, outs in self.needs.items() for out in outs)
-        self._graph.add_nodes_from(self.stages)
 
     def folder(self, repo: Repo) -> str:
         return os.path.relpath(repo.root_dir, self.top)
 
     def name(self, stage: Stage) -> str:
-        """Return the name that people see, such as studies/folds:train@0."""
+        """Return the name that people see, such as studies:recipe@quick."""
         return f"{os.path.relpath(stage.wdir, self.top)}:{stage.name}".removeprefix(".:")
 
-    def dependents(self, stages: Sequence[Stage]) -> set[Stage]:
+    def dependents(self, stages: Iterable[Stage]) -> set[Stage]:
         """Return ``stages`` and all that depend on them."""
-        return set(stages).union(*(networkx.descendants(self._graph, stage) for stage in stages))
+        dependents = set(stages)
+        for stage in self.stages:
+            if any(out.stage in dependents for out in self.needs[stage]):
+                dependents.add(stage)
+        return dependents
 
     def _owner(self, path: Path) -> Repo:
         """Return the DVC repository in which ``path`` is."""
-        root = next((root for root in self._roots if path.is_relative_to(root)), None)
+        root = next((folder for folder in path.parents if (folder / ".dvc").is_dir()), None)
         if not root:
             raise InputError(f"{path}: is in no DVC repository; run dvc init")
         if root not in self.repos:
@@ -69,14 +69,12 @@ class Pipelines:
                 yield from (out for _, out in outs.prefixes(path.parts))
 
 
-def threads(stage: Stage) -> int:
-    """Return how many cores ``stage`` needs: its parameter ``threads``, the last one where recipes replace it, or 1."""
-    found = 1
-    for dep in stage.deps:
-        for key, value in dep.read_params().items() if isinstance(dep, ParamsDependency) else ():
-            value = value.get("threads") if isinstance(value, dict) else key.endswith("threads") and value
-            found = value if isinstance(value, int) and value > 0 else found
-    return found
+def cores(stage: Stage) -> int:
+    """Return how many cores ``stage`` needs: as many as its batches have parts, if it trains, or 1."""
+    params = [dep.read_params() for dep in stage.deps if isinstance(dep, ParamsDependency)]
+    sections = [value for values in params for value in values.values() if isinstance(value, dict)]
+    sizes = [(section.get("batch_size"), section.get("virtual_batch_size")) for section in sections]
+    return max((batch // part for batch, part in sizes if batch and part), default=1)
 
 
 def target(stage: Stage) -> str:
@@ -92,13 +90,10 @@ def uncacheable(stage: Stage) -> bool:
 
 def git(*command: str, cwd: Path, text: str = "", **environment: str) -> bytes:
     """Return what a Git command writes. Raises InputError with its last line if it fails."""
-    names = {f"GIT_{who}_{what}": "cluster" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    dates = {"GIT_AUTHOR_DATE": "1000000000 +0000", "GIT_COMMITTER_DATE": "1000000000 +0000"}
-    environment = {**os.environ, **names, **dates, **environment}
-    done = subprocess.run(["git", *command], cwd=cwd, env=environment, input=text.encode(), capture_output=True)
+    command = ("git", "-c", "user.name=cluster", "-c", "user.email=cluster", *command)
+    done = subprocess.run(command, cwd=cwd, env=os.environ | environment, input=text.encode(), capture_output=True)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
-        raise InputError(f"git {command[0]}: {said[-1]}")
+        raise InputError(f"git: {done.stderr.decode(errors='replace').strip()}".splitlines()[-1])
     return done.stdout
 
 

@@ -18,26 +18,26 @@ from dvc.stage.exceptions import StageCmdFailedError
 _folders: list[Path] = []
 
 
-def work(job: dict[str, Any], pack: bytes) -> Iterator[Any]:
-    """Yield this node's name as soon as it has room, and then the MD5 sums of the stage's outputs under "outs", or what
-    went wrong: under "lost" if the stage was killed, and otherwise under "failed"."""
+def work(job: dict[str, Any], pack: bytes) -> Iterator[tuple[str, Any]]:
+    """Yield "started" and this node's name as soon as it has room; then "done" and the MD5 sums of the stage's outputs,
+    "lost" if the stage was killed, or "failed", and the reason."""
     import ray  # Not the driver's concern, which finds out later whether there is Ray.
 
-    yield f"{socket.gethostname()}-{ray.get_runtime_context().get_node_id()[:4]}"
+    yield "started", f"{socket.gethostname()}-{ray.get_runtime_context().get_node_id()[:4]}"
     if not _folders:
         _folders.append(_start(pack))
     log = _folders[0] / "log"
     os.truncate(log, 0)
-    os.environ.update(job["environment"])
-    # Ray's own idea of the number of threads would change results.
+    os.environ["DIGITS_CHECKPOINTS"] = job["checkpoints"]
+    # A stage is to run as it does without Ray.
     os.environ.pop("OMP_NUM_THREADS", None)
     try:
-        yield {"outs": _run(job, _folders[0] / "clone")}
+        yield "done", _run(job, _folders[0] / "clone")
     except Exception as error:
         yield _failure(error, log.read_text(encoding="utf-8", errors="replace"))
 
 
-def kept(repo: Repo, wdir: str, outs: dict[str, str]) -> Stage:
+def output_stage(repo: Repo, wdir: str, outs: dict[str, str]) -> Stage:
     """Return a stage in ``wdir`` whose outputs have the MD5 sums ``outs``, as the run cache sees it: all of them in the
     cache, even those that dvc.yaml keeps in Git. The current folder must be that of ``repo``."""
     listed = [{"path": path, "hash": "md5", "md5": md5} for path, md5 in outs.items()]
@@ -49,10 +49,10 @@ def hashes(stage: Stage) -> dict[str, str]:
     return {out.def_path: out.hash_info.value for out in stage.outs if out.hash_info}
 
 
-def exchange(repo: Repo, stage: Stage, send: bool) -> None:
-    """Push all outputs of a stage that ``kept`` returned to the remote, or pull them from there."""
+def transfer(repo: Repo, stage: Stage, way: str) -> None:
+    """Push all outputs of a stage that ``output_stage`` returned to the remote, or pull them from there."""
     for objects in stage.get_used_objs().values():
-        (repo.cloud.push if send else repo.cloud.pull)(objects)
+        getattr(repo.cloud, way)(objects)
 
 
 def _start(pack: bytes) -> Path:
@@ -79,39 +79,39 @@ def _start(pack: bytes) -> Path:
 
 def _run(job: dict[str, Any], clone: Path) -> dict[str, str]:
     """Run a stage on the outputs of those before it, and return the MD5 sums of its own."""
-    if not job["pull"] and not Path(job["proof"]).exists():
-        raise FileNotFoundError(f"{os.uname().nodename} cannot reach {Path(job['proof']).parent}; give --remote")
+    if not job["remote"] and not Path(job["proof"]).exists():
+        raise FileNotFoundError(f"{socket.gethostname()} cannot reach {Path(job['proof']).parent}; give --remote")
     # What an earlier stage left behind would be taken for an input.
     for command in (["reset", "--quiet", "--hard", job["commit"]], ["clean", "-ffdxq"]):
         subprocess.run(["git", *command], cwd=clone, check=True)
     for folder, wdir, outs, ignored in job["inputs"]:
         with chdir(clone / folder), Repo(".", config=job["config"][folder]) as repo:
-            before = kept(repo, str(clone / wdir), outs)
-            if job["pull"]:
-                exchange(repo, before, send=False)
+            maker = output_stage(repo, str(clone / wdir), outs)
+            if job["remote"]:
+                transfer(repo, maker, "pull")
             with repo.lock:
-                before.checkout(force=True)
+                maker.checkout(force=True)
             # In a folder that is an input as a whole, the .gitignore that DVC writes is one too.
-            for out in before.outs:
+            for out in maker.outs:
                 if out.def_path in ignored:
                     out.ignore()
     with chdir(clone / job["folder"]), Repo(".", config=job["config"][job["folder"]]) as repo:
-        repo.reproduce([job["target"]], single_item=True, pull=job["pull"])
+        repo.reproduce([job["target"]], single_item=True, pull=job["remote"])
         [stage] = repo.stage.collect(job["target"])
         # DVC itself leaves out stages with an output that is kept in Git.
         repo.stage_cache.save(stage)
-        if job["pull"]:
-            exchange(repo, kept(repo, stage.wdir, hashes(stage)), send=True)
+        if job["remote"]:
+            transfer(repo, output_stage(repo, stage.wdir, hashes(stage)), "push")
             repo.stage_cache.push(None)
         return hashes(stage)
 
 
-def _failure(error: BaseException, log: str) -> dict[str, str]:
+def _failure(error: BaseException, log: str) -> tuple[str, str]:
     while error.__cause__:
         error = error.__cause__
     if not isinstance(error, StageCmdFailedError):
-        return {"failed": (str(error) or type(error).__name__).splitlines()[0]}
+        return "failed", (str(error) or type(error).__name__).splitlines()[0]
     status = int(str(error).rpartition(" ")[2])
     if status < 0 or status > 128:  # A shell adds 128 to the signal's number.
-        return {"lost": "killed"}
-    return {"failed": next((line for line in reversed(log.splitlines()) if line.strip()), f"exit code {status}")}
+        return "lost", "killed"
+    return "failed", (log.strip().splitlines() or [f"exit code {status}"])[-1]

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digits.core.errors import InputError, run_main
-from digits.reading.decoding import EXTENSIONS, decode, printable
+from digits.core.errors import InputError, needing, run_main
+from digits.reading.decoding import EXTENSIONS, FORMATS, Frame, decode, frames, printable
 from digits.reading.recognizer import NETWORK, Recognizer
 
-# More than this many bytes from standard input are no image that would be read.
-MOST_BYTES = 200_000_000
+# An image with more bytes would be refused.
+MAX_STDIN_BYTES = 200_000_000
+# What looks like an image to those who have it, if no library of this machine reads it.
+UNSUPPORTED = {".avif", ".cr2", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".pdf", ".psd", ".svg"}
 
 
 def main() -> None:
@@ -55,7 +57,15 @@ def main() -> None:
         help="print one JSON object per line, with the box and the probability of each digit",
     )
     command.add_argument(
-        "--show", metavar="PNG", type=Path, help="draw what was read, and dashed what was rejected; for a single image"
+        "--signs",
+        action="store_true",
+        help="write the signs between digits where they stand: 12.50 instead of 12 50",
+    )
+    command.add_argument(
+        "--show",
+        metavar="FILE",
+        type=Path,
+        help="draw what was read, and dashed what was rejected, as a .png or .jpg; for a single image",
     )
     command.set_defaults(function=read)
     description = "open a page on which to draw digits or to read a photo, with an HTTP API"
@@ -74,7 +84,8 @@ def main() -> None:
         type=_origin,
         action="append",
         default=[],
-        help="let pages of another site, such as https://example.org, read images here; may be given several times",
+        help="let pages of another site, such as https://example.org, read images here, and this page be opened by its "
+        "name; may be given several times",
     )
     command.add_argument(
         "--max-mb",
@@ -103,19 +114,21 @@ def main() -> None:
     arguments.pop("function")(**arguments)
 
 
-def read(images: Sequence[str], model: Path, min_probability: float, as_json: bool, show: Path | None) -> None:
+def read(
+    images: Sequence[str], model: Path, min_probability: float, as_json: bool, signs: bool, show: Path | None
+) -> None:
     """Print one line per image: its name, its digits, and the probability of the least certain digit.
 
     Images that cannot be read are reported on stderr, the others are read; the exit code is then 1.
     """
     if images.count("-") > 1:
         raise InputError("-: given twice, but standard input can be read only once")
-    sources = [source for image in images for source in ([_read_stdin()] if image == "-" else find_images(image))]
+    sources = [source for image in images for source in ([_read_stdin()] if image == "-" else _pages(image))]
     if show and len(sources) != 1:
         raise InputError(f"--show {show}: needs a single image, not {len(sources)}")
     failed = False
     recognizer = Recognizer.load(model)
-    readings, nothing = recognizer.read_all(sources), "no digit" if recognizer.symbols.are_digits else "nothing"
+    readings, nothing = recognizer.read_all(sources), "no digit" if recognizer.task.are_digits else "nothing"
     progress = tqdm(zip(sources, readings, strict=True), total=len(sources), unit="image", disable=None)
     for source, reading in progress:
         name = "-" if isinstance(source, bytes) else str(source)
@@ -129,21 +142,37 @@ def read(images: Sequence[str], model: Path, min_probability: float, as_json: bo
                 print(f"error: {message}", file=sys.stderr)
             continue
         reading = reading.at_least(min_probability)
+        text = reading.text_with_signs if signs else reading.text
         if as_json:
-            print(_json(name, reading.as_dict()))
+            print(_json(name, {**reading.as_dict(), "text": text}))
         elif reading.digits:
-            least = min(each.probability for each in reading.digits)
-            print(f"{printable(name)}: {reading.text.replace(chr(10), ' / ')} ({least:.3f})")
+            least = min(digit.probability for digit in reading.digits)
+            print(f"{printable(name)}: {text.replace(chr(10), ' / ')} ({least:.3f})")
         else:
             print(f"{printable(name)}: {nothing}")
         if show:
             # Here, because Matplotlib takes longer to import than most images to read.
-            from digits.report import annotated, basics
+            with needing("figures"):
+                from digits.report import annotated, basics
 
-            drawn = annotated.reading(*decode(source), reading.digits, reading.rejected)
+            drawn = annotated.reading(*decode(source), reading.digits, reading.rejected, reading.signs)
             basics.save(drawn, show, 150)
+    skipped = [path for image in images if Path(image).is_dir() for path in unsupported(Path(image))]
+    if skipped:
+        named = ", ".join(printable(path) for path in skipped[:3]) + (", …" if len(skipped) > 3 else "")
+        print(f"skipped, not in a supported format ({', '.join(FORMATS)}): {len(skipped)}: {named}", file=sys.stderr)
     if failed:
         sys.exit(1)
+
+
+def _pages(image: str) -> list[Path | Frame]:
+    return [frame for path in find_images(image) for frame in frames(path)]
+
+
+def unsupported(folder: Path) -> list[Path]:
+    """Return the files in ``folder`` and below it, sorted, that look like images in a format that is not read."""
+    paths = (path for path in folder.glob("**/*") if not _is_hidden(path.relative_to(folder)))
+    return sorted(path for path in paths if path.suffix.lower() in UNSUPPORTED - EXTENSIONS and path.is_file())
 
 
 def find_images(image: str) -> list[Path]:
@@ -152,28 +181,28 @@ def find_images(image: str) -> list[Path]:
     A file that exists may have the characters of a pattern in its name. Raises InputError if there are no images.
     """
     if not image:
-        # For pathlib it is the current folder, but it is rather a variable of the shell that is not set.
+        # To pathlib it is the current folder, but more likely a variable of the shell is not set.
         raise InputError("an empty name instead of an image")
     path = Path(image)
     try:
         if path.is_dir():
-            found, where = list_images(path, "**/*"), "in this folder or below it"
+            images, where = list_images(path, "**/*"), "in this folder or below it"
         elif glob.has_magic(image) and not path.exists():
-            found, where = _match(path), "match this pattern"
+            images, where = _match(path), "match this pattern"
         else:
             return [path]
     except (OSError, ValueError) as error:  # Such as a name that is too long, or the pattern **.png.
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{printable(image)}: {reason}") from None
-    if not found:
+    if not images:
         raise InputError(f"{printable(image)}: no images {where}")
-    return found
+    return images
 
 
 def list_images(folder: Path, pattern: str = "*") -> list[Path]:
     """Return the images in ``folder`` that match ``pattern``, sorted, without hidden ones."""
-    found = (path for path in folder.glob(pattern) if not _is_hidden(path.relative_to(folder)))
-    return sorted(path for path in found if path.suffix.lower() in EXTENSIONS and path.is_file())
+    paths = (path for path in folder.glob(pattern) if not _is_hidden(path.relative_to(folder)))
+    return sorted(path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file())
 
 
 def _match(pattern: Path) -> list[Path]:
@@ -193,11 +222,11 @@ def _is_hidden(path: Path) -> bool:
 
 def _read_stdin() -> bytes:
     # It is None if the program was started without one.
-    content = sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin else b""
+    content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1) if sys.stdin else b""
     if not content:
         raise InputError("-: nothing on standard input")
-    if len(content) > MOST_BYTES:
-        raise InputError(f"-: more than {MOST_BYTES // 1_000_000} MB on standard input")
+    if len(content) > MAX_STDIN_BYTES:
+        raise InputError(f"-: more than {MAX_STDIN_BYTES // 1_000_000} MB on standard input")
     return content
 
 
@@ -216,15 +245,15 @@ def _number(text: str, *, most: float, zero: bool) -> float:
 
 
 def _origin(text: str) -> str:
-    if re.fullmatch(r"https?://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", text):
-        return text
+    if text == "null" or re.fullmatch(r"https?://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", text):
+        return text.lower()
     raise argparse.ArgumentTypeError(f"{text}: should be an origin such as https://example.org")
 
 
 def serve(model: Path, host: str, port: int, origins: Sequence[str], megabytes: float, browser: bool) -> None:
     """Serve the page and the API until interrupted."""
-    from digits.web import app, server
-
+    with needing("serve"):
+        from digits.web import app, server
     with server.listen(host, port) as opened:
         address, machine = opened.getsockname()[0], socket.gethostname().lower()
         hosts = [host.lower(), f"[{address}]" if ":" in address else address, machine, f"{machine}.local"]
@@ -233,17 +262,20 @@ def serve(model: Path, host: str, port: int, origins: Sequence[str], megabytes: 
 
 def export(model: Path, form: str, out: Path | None) -> None:
     """Write the model in another format, and print the largest difference between its probabilities and Keras's."""
-    from digits.model import export, network
+    with needing("train"):
+        from digits.model import network
+        from digits.onnx import export
 
     path = out or model.with_suffix(export.SUFFIXES[form])
-    loaded, symbols = network.load(model)
-    difference = export.export(loaded, path, form, symbols)
+    loaded, task = network.load(model)
+    difference = export.export(loaded, path, form, task)
     print(f"{path}: written; its probabilities differ from Keras's by at most {difference:.1e}")
 
 
 def summary(model: Path) -> None:
     """Print one line per layer of the model, and the total number of parameters."""
-    from digits.model import network
+    with needing("train"):
+        from digits.model import network
 
     rows = network.list_layers(network.load(model)[0])
     rows.append({"layer": "total", "details": "", "output": "", "parameters": sum(row["parameters"] for row in rows)})
@@ -254,7 +286,8 @@ def summary(model: Path) -> None:
 
 def weights(model: Path) -> None:
     """Print each weight below its name and shape, one line per row, with the nine digits that a float32 needs."""
-    from digits.model import network
+    with needing("train"):
+        from digits.model import network
 
     for variable in network.load(model)[0].weights:
         values = variable.numpy()
@@ -264,7 +297,7 @@ def weights(model: Path) -> None:
 
 def command() -> None:
     """Run the command line as a program."""
-    # A file's name may have characters that a pipe on Windows has not.
+    # A file's name may have characters that a pipe on Windows does not take.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     run_main(main)

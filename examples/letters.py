@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digits.core.errors import InputError, run_main
 
-EACH, SEED = 200, 0
-# Matplotlib's other fonts have symbols in place of letters.
+IMAGES_PER_CLASS, SEED = 200, 0
+# Matplotlib's fonts of letters; its other fonts have symbols in their place.
 FAMILIES = ("DejaVuS", "STIXGeneral", "cmb", "cmr", "cmss", "cmt")
 
 
@@ -28,18 +28,18 @@ def main() -> None:
     if folder.exists():
         raise InputError(f"{folder}: exists already; choose another name")
     partial = folder.with_name(f"{folder.name}.partial")
-    fonts = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))
-    fonts = [path for path in fonts if path.stem.startswith(FAMILIES) and "Display" not in path.stem]
+    paths = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))
+    fonts = [path for path in paths if path.stem.startswith(FAMILIES) and "Display" not in path.stem]
     random = np.random.default_rng(SEED)
     for letter in string.ascii_uppercase:
         (partial / letter).mkdir(parents=True, exist_ok=True)
-        for number in range(EACH):
-            Image.fromarray(drawn(letter, fonts, random)).save(partial / letter / f"{number:03}.png")
+        for number in range(IMAGES_PER_CLASS):
+            Image.fromarray(draw(letter, fonts, random)).save(partial / letter / f"{number:03}.png")
     partial.rename(folder)
 
 
-def drawn(letter: str, fonts: list[Path], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a letter, uint8 (H, W), dark on light or light on dark, 16 to 120 pixels high."""
+def draw(letter: str, fonts: list[Path], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Return an image of ``letter``, uint8 (H, W), dark on light or light on dark, 16 to 120 pixels high."""
     canvas = np.zeros((160, 160), np.uint8)
     if random.random() < 0.4:
         face = int(random.integers(8)) | (cv2.FONT_ITALIC if random.random() < 0.3 else 0)
@@ -47,14 +47,14 @@ def drawn(letter: str, fonts: list[Path], random: np.random.Generator) -> NDArra
     else:
         image = Image.fromarray(canvas)
         font = ImageFont.truetype(str(fonts[random.integers(len(fonts))]), 90)
-        wide = int(random.integers(0, 4))
-        ImageDraw.Draw(image).text((80, 80), letter, 255, font=font, anchor="mm", stroke_width=wide)
+        stroke = int(random.integers(0, 4))
+        ImageDraw.Draw(image).text((80, 80), letter, 255, font=font, anchor="mm", stroke_width=stroke)
         canvas = np.array(image)
     side = int(random.integers(16, 121))
-    turn = cv2.getRotationMatrix2D((80, 80), random.uniform(-15, 15), random.uniform(0.7, 1.1) * side / 160)
+    matrix = cv2.getRotationMatrix2D((80, 80), random.uniform(-15, 15), random.uniform(0.7, 1.1) * side / 160)
     right, down = random.normal(side / 2 - 80, 0.03 * side, 2)
-    turn = turn + np.array([[0, 0, right], [0, 0, down]])
-    mask = cv2.warpAffine(canvas, turn, (side, side), flags=cv2.INTER_AREA) / np.float32(255)
+    matrix = matrix + np.array([[0, 0, right], [0, 0, down]])
+    mask = cv2.warpAffine(canvas, matrix, (side, side), flags=cv2.INTER_AREA) / np.float32(255)
     paper, ink = random.uniform(170, 250), random.uniform(10, 90)
     if random.random() < 0.3:
         paper, ink = ink, paper

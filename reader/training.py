@@ -4,100 +4,71 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre_process, quantize_static
+from pydantic import Field
 
 from digits.core.errors import InputError
-from digits.core.files import replacing, write_table
+from digits.core.files import replacing
+from digits.core.params import Batches, KerasObject, Seed
 from digits.model import checkpoint
 from digits.model.backend import keras, tf
-from digits.model.export import renumber
-from digits.model.network import divide, make_optimizer
-from reader.sections import FILE, Trained
+from digits.model.checkpoint import Checkpoint, History
+from digits.model.network import make_optimizer
+from digits.model.virtual_batches import divide
+from digits.onnx.renumbering import renumber
+from reader.data import PARAMS
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+Channels = Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=5, max_length=5)]
 
 
-def fit(
-    model: keras.Model,
-    loss: Any,
-    batch: Callable[[int], Batch],
-    section: Trained,
-    folder: Path,
-    name: str,
-    data: Path,
-) -> Path:
+class Training(Batches):
+    """What both networks are trained with."""
+
+    seed: Seed
+    steps: Annotated[int, Field(ge=10, le=1_000_000)]
+    calibration_batches: Annotated[int, Field(ge=1, le=1000)]
+    optimizer: KerasObject
+
+
+def fit(model: keras.Model, loss: Any, batch: Callable[[int], Batch], section: Training, name: str, data: Path) -> Path:
     """Train ``model`` on ``batch(0)``, ``batch(1)`` and so on, ``section.steps`` times, rounded up to tens.
 
-    The state is kept after each tenth of the steps, in the file that is returned: a training that was stopped goes on
+    The state is saved after each tenth of the steps, in the file that is returned: a training that was stopped goes on
     from there, to the same weights, if the section, the code and the file ``data`` are the same. The loss goes to
-    plots/``name``.csv in ``folder``.
+    reader/plots/``name``.csv.
+
+    Raises InputError if the optimiser is impossible, or the loss is no longer finite.
     """
-    each = -(-section.steps // 10)
-    model = divide(model, min(section.threads, section.batch_size))
+    tenth = -(-section.steps // 10)
+    model = divide(model, section.parts)
     try:
-        model.compile(make_optimizer(section.optimizer, 10 * each), loss)
+        model.compile(make_optimizer(section.optimizer, 10 * tenth), loss)
     except InputError as error:
-        raise InputError(str(error).replace("train.", f"{FILE}: {name}.", 1)) from None
+        raise InputError(str(error).replace("train.", f"{PARAMS}: {name}.", 1)) from None
     model.optimizer.build(model.trainable_variables)
     file = checkpoint.path(section.model_dump(), [data], ["digits", "reader"])
-    checkpoint.tidy(file.parent)
-    state = _State(file, folder / "plots" / f"{name}.csv")
-    state.set_model(model)
-    first = state.restore()
+    history = History(Path(f"reader/plots/{name}.csv"), f"{PARAMS}: {name}", ["tenth", "loss"])
+    state = Checkpoint(file, history)
+    first = state.restore(model)
     specs = tuple(tf.TensorSpec(array.shape, array.dtype) for array in batch(0))
-    steps = range(first * each, 10 * each)
+    steps = range(first * tenth, 10 * tenth)
     model.fit(
         tf.data.Dataset.from_generator(lambda: map(batch, steps), output_signature=specs).prefetch(8),
         initial_epoch=first,
         epochs=10,
-        steps_per_epoch=each,
+        steps_per_epoch=tenth,
         shuffle=False,
-        callbacks=[state],
+        callbacks=[history, state],
         # A progress bar for people, a line per tenth for logs.
         verbose=1 if sys.stdout.isatty() else 2,
     )
-    return state.file
-
-
-class _State(keras.callbacks.Callback):  # type: ignore[misc]
-    """Everything that the next tenth of a training depends on, in one file that is complete or absent.
-
-    keras.callbacks.BackupAndRestore writes two, and a process may be killed between them.
-    """
-
-    def __init__(self, file: Path, curve: Path) -> None:
-        super().__init__()
-        self.file, self.curve, self.rows = file, curve, list[dict[str, float]]()
-
-    def restore(self) -> int:
-        """Load the state, if there is one, and return the number of finished tenths."""
-        saved = checkpoint.load(self.file, "values")
-        if not saved:
-            return 0
-        self.rows, (values,) = saved
-        for variable, value in zip(self._variables(), values, strict=True):
-            variable.assign(value)
-        print(f"resuming after {len(self.rows)} tenths")
-        return len(self.rows)
-
-    def _variables(self) -> list[keras.Variable]:
-        return [*self.model.variables, *self.model.optimizer.variables]
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        assert logs is not None
-        if not np.isfinite(logs["loss"]):
-            key = f"{FILE}: {self.curve.stem}.optimizer"
-            raise InputError(f"{key}: the loss is {logs['loss']} in tenth {epoch + 1}; lower its learning rate")
-        self.rows.append({"tenth": epoch + 1, **{name: float(value) for name, value in logs.items()}})
-        checkpoint.save(self.file, self.rows, values=[variable.numpy() for variable in self._variables()])
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        write_table(self.curve, self.rows)
+    return file
 
 
 class Examples(CalibrationDataReader):  # type: ignore[misc]
@@ -139,7 +110,7 @@ def export(
             reduce_range=True,
         )
         network = onnx.load(quantized)
-    # Both have counters of what this process did before, which is less if the training was resumed.
+    # doc_string and value_info contain counters of this process, which are lower after a resumed training.
     network.graph.doc_string = ""
     del network.graph.value_info[:]
     for value in (*network.graph.input, *network.graph.output):

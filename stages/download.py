@@ -2,7 +2,6 @@
 a folder."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -25,13 +24,13 @@ WARNING = """
 """
 
 
-def main(params: Params, folder: Path) -> None:
-    section, raw = params.download, folder / "data" / "raw"
+def main(params: Params) -> None:
+    section, raw = params.download, Path("data/raw")
     if section.dataset == "folder":
         path = Path(section.path)
-        found = folders.find(path)
-        folders.save(found, raw / path.resolve().name / folders.LIST)
-        print(f"{path}: {len(found):,} images of {len(folders.classes(found)):,} classes")
+        images = folders.find(path)
+        folders.save(images, raw / path.resolve().name / folders.LIST)
+        print(f"{path}: {len(images):,} images of {len(folders.classes(images)):,} classes")
         return
     sources = [*filter(None, [os.environ.get("MNIST_MIRROR")]), *section.mirrors.get(section.dataset, [])]
     try:
@@ -41,8 +40,6 @@ def main(params: Params, folder: Path) -> None:
             raise
         if section.dataset != "mnist":
             raise InputError(f"{error}. The offline sample exists for mnist only") from None
-        # Files that a mirror served before it failed would look like a second dataset.
-        shutil.rmtree(raw / section.dataset, ignore_errors=True)
         datasets.write_sample(raw / datasets.SAMPLE)
         print(WARNING, file=sys.stderr)
 

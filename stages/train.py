@@ -10,43 +10,33 @@ from digits.core.job import run_stage
 from digits.core.params import Params
 from digits.model import backend, checkpoint, metrics, network, training
 
+MODELS, METRICS, PLOTS = Path("models"), Path("metrics"), Path("plots")
 
-def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None:
-    section, plots, measured = params.train, folder / "plots", folder / "metrics"
-    held_out = processed / "validation.npz"
-    validation = store.load(held_out, "preprocess")
+
+def main(params: Params) -> None:
+    section, validation_file, augmented = params.train, Path("data/processed/validation.npz"), Path("data/augmented")
+    validation = store.load(validation_file, "preprocess")
     passes = sorted(augmented.glob("*.npz")) or [augmented / "00.npz"]
     count = training.count_images(passes)
+    # Where an interrupted training of the same network on the same images goes on.
+    state = checkpoint.path(section.model_dump(), [*passes, validation_file], ["digits", "stages"])
 
-    backend.use(section.threads)
-    training.make_deterministic(section.seed)
-    steps = section.epochs * -(-count // section.batch_size)
-    with backend.spread():
-        model = network.build(section.network, section.batch_size, len(validation.symbols.classes))
-        model = network.divide(model, training.parts(count, section.batch_size, section.threads))
-        network.compile_model(model, section.optimizer, section.loss, steps)
-    if section.calibrate:
-        network.output_layer(model)  # Fails now rather than after hours of training.
-    write_table(plots / "layers.csv", network.list_layers(model))
-    state = checkpoint.path(section.model_dump(), [*passes, held_out], ["digits", "stages"])
-    checkpoint.tidy(state.parent)
-    rows = training.train(
-        model,
-        passes,
-        validation,
-        count=count,
-        epochs=section.epochs,
-        batch_size=section.batch_size,
-        seed=section.seed,
-        keep=section.keep,
-        curves=plots / "training.tsv",
-        state=state,
-    )
-    kept = training.kept_row(rows, section.keep)
-    temperature, validated = network.measure(model, validation, section.calibrate)
-    write_json(measured / "validation.json", {"dataset": validation.name, **validated})
+    backend.use(section.parts)
+    backend.make_deterministic(section.seed)
+    model = training.prepare(section, count, len(validation.task.classes))
+    # Imported here, because it determines no output. Without it, this would surface after all training.
+    from digits.onnx import export
+
+    export.check(model, validation.task, "train.network")
+    write_table(PLOTS / "layers.csv", network.list_layers(model))
+    rows = training.train(model, section, passes, validation, PLOTS / "training.tsv", state)
+
+    temperature = training.calibrate(model, validation) if section.calibrate else None
+    measured = metrics.evaluate(network.predict(model, validation.images), validation.labels)
+    write_json(METRICS / "validation.json", {"dataset": validation.name, **measured})
+    kept = checkpoint.kept_row(rows, section.keep)
     write_json(
-        folder / "models" / "training.json",
+        MODELS / "training.json",
         {
             "dataset": validation.name,
             "images": count,
@@ -59,23 +49,21 @@ def main(params: Params, processed: Path, augmented: Path, folder: Path) -> None
             "temperature": temperature,
         },
     )
-    # Not an output in dvc.yaml: dvc.lock would change with every run.
     seconds = sum(row["seconds"] for row in rows)
+    # Not an output in dvc.yaml: dvc.lock would change with every run.
     write_json(
-        measured / "timing.json",
+        METRICS / "timing.json",
         {
             "dataset": validation.name,
             "images": section.epochs * count,
             "seconds": seconds,
             "images_per_second": section.epochs * count / seconds,
-            # Identifies the training whose seconds these are.
-            "loss": kept["loss"],
             "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         },
     )
-    network.save(model, folder / "models" / "model.keras", validation.symbols)
+    network.save(model, MODELS / "model.keras", validation.task)
     state.unlink(missing_ok=True)
-    print(f"{validation.name}, validation after {section.epochs} epochs: {metrics.summary(validated)}")
+    print(f"{validation.name}, validation after {section.epochs} epochs: {metrics.summary(measured)}")
 
 
 if __name__ == "__main__":

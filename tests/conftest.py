@@ -1,32 +1,29 @@
-from collections.abc import Iterator
+import signal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 
-from digits.core import interrupts
 from digits.core.store import Dataset
-from tests import browser as browsers
-from tests.repository import PARAMS, ROOT, bypass_proxies
+from tests.repository import PARAMS, ROOT, Repository, bypass_proxies, create
 
 # The time that an example takes depends more on the machine than on the code.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=30)
 settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:
     if not (ROOT / ".git").exists():
-        pytest.exit("the tests need a Git clone of the project, not a ZIP: git clone", returncode=1)
-    interrupts.allow()
+        pytest.exit("the tests need a Git clone of the project, not a ZIP or a folder of another clone", returncode=1)
     bypass_proxies()
 
 
 def pytest_collection_finish() -> None:
-    # Programs that tests import have taken Ctrl-C: it would end the tests without a word, and leave servers running.
-    interrupts.allow()
+    # Programs that tests import let Ctrl-C end the process: that would leave servers running.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -47,8 +44,28 @@ def root(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Repository:
+    """A repository after ``dvc repro`` on the offline sample; tests that change it work on a copy."""
+    folder = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        # That of all processes that run these tests, so that the pipeline is run once.
+        folder = folder.parent
+    path, done = folder / "finished", folder / "finished.done"
+    with FileLock(folder / "finished.lock"):
+        if done.exists():
+            return Repository(path)
+        repository = create(path, "reader", "studies")
+        repository.commit("start")
+        output = repository.run("dvc", "repro")
+        assert "NO MIRROR IS USABLE" in output
+        assert "dvc repro --force download" in output
+        repository.commit("a run")
+        done.touch()
+    return repository
+
+
 @pytest.fixture
-def browser() -> Iterator[Any]:
-    driver = browsers.start()
-    yield driver
-    driver.quit()
+def copy(finished: Repository, tmp_path: Path) -> Repository:
+    """A copy of the finished repository, which a test may change."""
+    return finished.copy(tmp_path / "copy")

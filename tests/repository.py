@@ -25,7 +25,7 @@ PROJECT = [
     "digits",
     "stages",
 ]
-STAGES = ["download", "preprocess", "augment", "train", "evaluate", "export", "charts", "plot"]
+STAGES = ["download", "preprocess", "augment", "train", "export", "evaluate", "charts", "plot"]
 NETWORK: list[dict[str, dict[str, Any]]] = [
     {"Conv2D": {"filters": 8, "kernel_size": 5, "strides": 2, "use_bias": False}},
     {"BatchNormalization": {}},
@@ -59,29 +59,18 @@ PARAMS: dict[str, dict[str, Any]] = {
     },
     "train": {
         "seed": 0,
-        "threads": 2,
         "network": NETWORK,
         "optimizer": {
             "AdamW": {"learning_rate": {"CosineDecay": {"initial_learning_rate": 0.01, "decay_steps": "90%"}}}
         },
         "loss": {"CategoricalCrossentropy": {"label_smoothing": 0.05}},
         "batch_size": 64,
+        "virtual_batch_size": 32,
         "epochs": 3,
         "keep": "last",
         "calibrate": True,
     },
-    "evaluate": {"shift": 0},
     "plot": {"examples": 1, "mistakes": 50, "dpi": 60},
-}
-# A reader that takes seconds to train, and reads hardly anything.
-READER: dict[str, dict[str, Any]] = {
-    "pages": {"training": 200, "words": 20, "side": 96},
-    "detector": {"steps": 30, "batch_size": 8, "window": 64, "channels": [8] * 5},
-    # Networks that have hardly learned find something nevertheless.
-    "crops": {"pages": 150, "candidate": 0.005},
-    "classifier": {"steps": 30, "batch_size": 16, "channels": [4] * 5, "units": 8},
-    "reading": {"longest": 200, "small": 50, "step": 2.0, "candidate": 0.005, "most": 20, "accepted": 0.01},
-    "evaluate": {"pages": 4, "words": 20, "side": 96, "sizes": [22, 40]},
 }
 
 
@@ -173,26 +162,6 @@ def create(path: Path, *others: str) -> Repository:
     (path / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     repository.run("git", "init", "-q", "-b", "main")
     return repository
-
-
-def create_reader(path: Path) -> Repository:
-    """Create a repository in ``path`` in which the root has a network, and the reader's small pipeline has not run."""
-    repository = create(path, "reader")
-    repository.set(train={"epochs": 1}, augment={"passes": 1})
-    repository.set_in("reader", READER)
-    for output in outputs(path / "reader"):
-        output.unlink(missing_ok=True)
-    (path / "reader" / "dvc.lock").unlink(missing_ok=True)
-    repository.commit("start")
-    repository.run("dvc", "repro", "export")
-    return repository
-
-
-def outputs(folder: Path) -> list[Path]:
-    """Return the outputs of all stages of the pipeline in ``folder``."""
-    stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
-    outs = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
-    return [folder / (out if isinstance(out, str) else next(iter(out))) for out in outs]
 
 
 def differing(wanted: dict[str, str], found: dict[str, str]) -> list[str]:

@@ -1,6 +1,5 @@
-"""The installed package, used from outside the repository."""
+"""The package, installed without extras into a fresh environment."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,36 +9,43 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.model import network
-from tests.repository import NETWORK, ROOT
+from tests.repository import ROOT
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which ``pip install`` has put the package and nothing else."""
-    folder = tmp_path_factory.mktemp("installed")
+@pytest.mark.slow
+def test_a_wheel_installed_alone_reads_images_and_says_what_else_needs(tmp_path: Path) -> None:
     # setuptools writes a folder build/ next to the sources, so these are copied.
-    source = tmp_path_factory.mktemp("source")
+    source = tmp_path / "source"
+    for name in ("digits", "models", "reader/models"):
+        shutil.copytree(ROOT / name, source / name)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "digits", source / "digits")
-    for models in ("models", "reader/models"):
-        shutil.copytree(ROOT / models, source / models)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
-    subprocess.run([*command, str(folder), str(source)], check=True)
-    return folder
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(source)], check=True)
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
+    (wheel,) = tmp_path.glob("digits-*.whl")
+    subprocess.run([str(scripts / "python"), "-m", "pip", "install", "--quiet", str(wheel)], check=True)
 
+    assert sum(path.stat().st_size for path in environment.rglob("*") if path.is_file()) < 400_000_000
+    listed = [str(scripts / "python"), "-m", "pip", "list", "--format=freeze"]
+    packages = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.lower()
+    assert not [name for name in ("tensorflow", "keras", "dvc", "matplotlib", "scipy") if f"\n{name}" in packages]
 
-def test_the_command_and_the_package_work_in_any_folder(installed: Path, tmp_path: Path) -> None:
-    network.save(network.build(NETWORK), tmp_path / "model.keras")
+    def digits(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(scripts / "digits"), *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
     cv2.imwrite(str(tmp_path / "one.png"), cv2.line(np.full((60, 60), 255, np.uint8), (30, 12), (30, 48), 0, 4))
-    for command, expected in (
-        ([str(*(installed / "bin").glob("digits*")), "summary", "model.keras"], "total"),
-        ([str(*(installed / "bin").glob("digits*")), "read", "one.png"], "one.png: 1 "),
-        ([sys.executable, "-c", "import digits; print(digits.Recognizer, digits.__file__)"], str(installed)),
+    done = digits("read", "one.png")
+    assert done.stdout.startswith("one.png: 1 ")
+    assert done.stderr == ""
+    for command, extra in (
+        (["read", "one.png", "--show", "read.png"], "figures"),
+        (["serve", "--no-browser"], "serve"),
+        (["summary", "model.keras"], "train"),
     ):
-        environment = {**os.environ, "PYTHONPATH": str(installed)}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-        assert expected in done.stdout
-        # TensorFlow's messages about the processor are suppressed.
-        assert done.stderr == ""
+        done = digits(*command)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert f"pip install '.[{extra}]'" in done.stderr

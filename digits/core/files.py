@@ -33,12 +33,16 @@ def replacing(path: Path) -> Iterator[Path]:
     A process killed inside the block, or a power cut, leaves ``path`` unchanged. Several processes may write the same
     path: the last one to finish wins. Raises InputError as ``writing`` does.
     """
-    # Its own for each process and thread.
+    # Each process and thread has its own.
     partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_old(path)
+            # What killed processes left more than a day ago.
+            for leftover in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+                with contextlib.suppress(OSError):
+                    if leftover.stat().st_mtime < time.time() - DAY:
+                        leftover.unlink()
             yield partial
             with partial.open("r+b") as file:
                 os.fsync(file.fileno())
@@ -56,20 +60,9 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        raise InputError(f"{path}: cannot be written ({error.strerror}); {_free(path)}") from None
-
-
-def _remove_old(path: Path) -> None:
-    """Delete what killed processes left of ``path`` more than a day ago."""
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
-        with contextlib.suppress(OSError):
-            if left.stat().st_mtime < time.time() - DAY:
-                left.unlink()
-
-
-def _free(path: Path) -> str:
-    folder = next(each for each in path.absolute().parents if each.exists())
-    return f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are free in {folder}"
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        free = f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are free in {folder}"
+        raise InputError(f"{path}: cannot be written ({error.strerror}); {free}") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -131,13 +124,13 @@ def _delimiter(path: Path) -> str:
 
 
 def again(stage: str, path: Path = Path()) -> str:
-    """Return what to do if ``path``, an output of ``stage`` of the pipeline that it is in, is missing or damaged."""
+    """Return what to do if ``path``, an output of ``stage`` of the pipeline that it is in, is damaged."""
     return f"recreate it with: {command(stage, path, '--force ')}"
 
 
 def command(stage: str, path: Path, options: str = "") -> str:
-    """Return the command that makes ``path``: of ``stage``, or of the whole pipeline if that has none of this name."""
-    folder = next((each for each in path.parents if (each / "dvc.yaml").exists()), Path())
+    """Return the command that makes ``path``: it runs ``stage``, or the whole pipeline if that has no such stage."""
+    folder = next((parent for parent in path.parents if (parent / "dvc.yaml").exists()), Path())
     if folder in (Path(), Path.cwd()):
         return f"dvc repro {options}{stage}"
     known = re.search(rf"^  {stage}:", (folder / "dvc.yaml").read_text(encoding="utf-8"), re.MULTILINE)

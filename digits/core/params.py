@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from digits.core import plain_yaml
 from digits.core.errors import InputError
 
 T = TypeVar("T")
 DatasetName = Literal["mnist", "fashion-mnist", "kmnist"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Threads = Annotated[int, Field(ge=1, le=256)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Pixels = Annotated[float, Field(gt=0, le=10_000)]
 # The name of a Keras class with its arguments, such as {Dense: {units: 10}}.
@@ -52,20 +51,33 @@ class Augment(Section):
     elastic_sigma: Annotated[float, Field(gt=0, le=28)]
 
 
-class Train(Section):
+class Batches(Section):
+    """Batches, and the equal parts of them that are normalised by themselves."""
+
+    batch_size: Annotated[int, Field(ge=2, le=60_000)]
+    virtual_batch_size: Annotated[int, Field(ge=2, le=60_000)]
+
+    @field_validator("virtual_batch_size")
+    @classmethod
+    def _divides(cls, size: int, others: ValidationInfo) -> int:
+        if others.data.get("batch_size", size) % size:
+            raise PydanticCustomError("parts", "should divide batch_size, {batch_size}", others.data)
+        return size
+
+    @property
+    def parts(self) -> int:
+        """The number of parts of a batch."""
+        return self.batch_size // self.virtual_batch_size
+
+
+class Train(Batches):
     seed: Seed
-    threads: Threads
     network: Annotated[list[KerasObject], Field(min_length=1, max_length=200)]
     optimizer: KerasObject
     loss: KerasObject
-    batch_size: Annotated[int, Field(ge=1, le=60_000)]
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     keep: Literal["last", "best"]
     calibrate: bool
-
-
-class Evaluate(Section):
-    shift: Annotated[int, Field(ge=0, le=14)]
 
 
 class Plot(Section):
@@ -75,48 +87,40 @@ class Plot(Section):
 
 
 class Params(Section):
-    """All sections. A study with a section of its own extends this class."""
+    """All sections."""
 
     download: Download
     preprocess: Preprocess
     augment: Augment
     train: Train
-    evaluate: Evaluate
     plot: Plot
 
 
-def load(path: Path = Path("params.yaml"), recipe: str | None = None, schema: type[Params] = Params) -> Params:
-    """Read and check every section of ``path``, after replacing the keys that ``recipe``, FILE:NAME, sets.
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check every section of ``path``.
 
     Raises InputError, one line that names the key, its value and what is allowed.
     """
-    content = read(path)
-    if recipe is not None:
-        file, colon, name = recipe.rpartition(":")
-        if not colon:
-            raise InputError(f"recipe {recipe!r}: should be FILE:NAME")
-        recipes = read(Path(file))
-        if not isinstance(recipes, dict) or not isinstance(recipes.get(name), dict):
-            known = ", ".join(map(str, recipes)) if isinstance(recipes, dict) else "none"
-            raise InputError(f"{file}: no recipe {name!r}; it has {known}")
-        check(content, path, Params)
-        content, path = _merged(content, recipes[name]), Path(recipe)
-    return check(content, path, schema)
-
-
-def load_recipes(file: Path) -> dict[str, Params]:
-    """Read every recipe in ``file`` as ``load`` does, with the same errors."""
-    return {name: load(recipe=f"{file}:{name}") for name in check(read(file), file, dict[str, dict[str, Any]])}
+    return check(read(path), path, Params)
 
 
 def read(path: Path) -> Any:
-    """Return the content of a YAML file. Raises InputError if it cannot be read, or holds what JSON cannot express."""
+    """Return the content of a YAML file, as DVC reads it: YAML 1.2.
+
+    Raises InputError if it cannot be read, or has values that JSON cannot express, such as dates and infinity.
+    """
+    # Here, because reading images does not need it.
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
     try:
-        return plain_yaml.load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        json.dumps(content, allow_nan=False)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); run this in the root of the repository") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not YAML with only plain values: {error}") from None
+    except (YAMLError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not YAML with only plain values: {' '.join(str(error).split())}") from None
+    return content
 
 
 def check(content: Any, path: Path, schema: type[T]) -> T:
@@ -131,22 +135,10 @@ def check(content: Any, path: Path, schema: type[T]) -> T:
         raise InputError("; ".join(f"{path}: {line(details)}" for details in error.errors())) from None
 
 
-def _merged(content: Any, recipe: dict[str, Any]) -> Any:
-    if not isinstance(content, dict):
-        return content
-    both = {
-        section: {**content[section], **keys}
-        if isinstance(content.get(section), dict) and isinstance(keys, dict)
-        else keys
-        for section, keys in recipe.items()
-    }
-    return {**content, **both}
-
-
 def line(details: Any) -> str:
     """Return one of a ValidationError's errors as a line that names the key, its value and what is allowed."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"]).lstrip(".")
-    # A file may be a stranger's.
+    # In a network from elsewhere it may be anything.
     key = key if key.isprintable() else repr(key)
     match details["type"]:
         case "extra_forbidden":

@@ -1,9 +1,18 @@
 """Small random deformations of images, pass by pass."""
 
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
+from digits.core import store
+from digits.core.files import replacing
 from digits.core.params import Augment
 from digits.core.store import SIDE
 
@@ -14,9 +23,26 @@ Floats = NDArray[np.float32]
 CHUNK = 256
 
 
-def is_identity(params: Augment) -> bool:
-    """Whether every deformation is switched off."""
-    return not (params.rotation or params.zoom or params.shift or params.shear or params.elastic_alpha)
+def write_passes(params: Augment, train: Path, folder: Path, threads: int | None = None) -> list[Path]:
+    """Write the augmented copies of the .npz file ``train`` that ``folder`` lacks, one file for each pass, and return
+    all of them. With every deformation switched off, there is a single copy, which is the same file.
+
+    threads: by default one for each core; the bytes do not depend on it
+    """
+    dataset = store.load(train, "preprocess")
+    if not (params.rotation or params.zoom or params.shift or params.shear or params.elastic_alpha):
+        with replacing(folder / "00.npz") as path:
+            shutil.copyfile(train, path)
+        return [folder / "00.npz"]
+
+    def write(number: int) -> Path:
+        path = folder / f"{number:02d}.npz"
+        if not path.exists():
+            store.save(path, dataset._replace(images=augment(dataset.images, params, number)))
+        return path
+
+    with threadpool_limits(1), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        return list(tqdm(pool.map(write, range(params.passes)), total=params.passes, desc="augment", unit="pass"))
 
 
 def augment(images: Images, params: Augment, number: int) -> Images:

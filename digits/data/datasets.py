@@ -1,6 +1,6 @@
-"""Datasets in MNIST's format: reading their files.
+"""Datasets in MNIST's format: reading their files, and writing the offline sample.
 
-All of them have MNIST's official split: 60,000 training and 10,000 test images.
+The published ones have MNIST's official split: 60,000 training and 10,000 test images.
 """
 
 import gzip
@@ -14,22 +14,21 @@ from numpy.typing import NDArray
 from digits.core.errors import InputError
 from digits.core.files import again, replacing
 from digits.core.store import SIDE, Dataset
-from digits.core.symbols import DIGITS, Symbols
+from digits.core.task import DIGITS, Task
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
-TRAIN_SIZE = 60_000
 
 SAMPLE = "mnist-sample"
 
 AGAIN = again("download")
 
 FASHION = "T-shirt trouser pullover dress coat sandal shirt sneaker bag boot"
-SYMBOLS = {
+TASKS = {
     "mnist": DIGITS,
     SAMPLE: DIGITS,
-    "fashion-mnist": Symbols(classes=tuple(FASHION.split()), fit="resize", polarity="light"),
-    "kmnist": Symbols(classes=tuple("おきすつなはまやれを"), fit="resize", polarity="auto"),
+    "fashion-mnist": Task(classes=tuple(FASHION.split()), fit="resize", polarity="light"),
+    "kmnist": Task(classes=tuple("おきすつなはまやれを"), fit="resize", polarity="auto"),
 }
 
 # The published checksums; those of Fashion-MNIST and KMNIST are the ones pinned by TensorFlow Datasets.
@@ -102,10 +101,10 @@ def _pair(folder: Path, images_file: str, labels_file: str) -> Dataset:
     images, labels = read_idx(folder / images_file, 3), read_idx(folder / labels_file, 1)
     if images.shape[1:] != (SIDE, SIDE):
         raise InputError(f"{folder / images_file}: images of {images.shape[1:]} pixels, not 28x28; {AGAIN}")
-    symbols = SYMBOLS[folder.name]
-    if len(labels) != len(images) or labels.max(initial=0) >= len(symbols.classes):
+    task = TASKS[folder.name]
+    if len(labels) != len(images) or labels.max(initial=0) >= len(task.classes):
         raise InputError(f"{folder / labels_file}: not {len(images)} labels from 0 to 9; {AGAIN}")
-    return Dataset(folder.name, images, labels, symbols)
+    return Dataset(folder.name, images, labels, task)
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -1,176 +1,113 @@
-"""Fetch a dataset's files from the first mirror that serves them, whatever the others serve."""
+"""Download a dataset from the first mirror that serves it, whatever the other mirrors do."""
 
-import shutil
+import hashlib
+import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from queue import Empty, Queue
+from typing import Any
 
+import requests
 from tqdm import tqdm
 
 from digits.core.errors import InputError
+from digits.core.files import replacing
 from digits.data.datasets import BYTES, SHA256
 
-# How long to wait for an answer from all mirrors together: on a network that drops packets, resolving a name and trying
-# each of its addresses could otherwise take minutes.
-ANSWER_SECONDS = 8.0
-# The longest pause within a download.
-SILENCE_SECONDS = 5.0
-# A file has to arrive with at least so many bytes a second, measured from its tenth second on.
-LEAST_RATE, GRACE_SECONDS = 20_000, 10.0
-
-
-Downloader = Callable[[str, str | Path, object], None]
+# How long a mirror may be silent, and how many bytes a second it must send after that.
+SILENCE_SECONDS, BYTES_PER_SECOND = 5.0, 20_000
+CHUNK = 1 << 14
 
 
 class UnavailableError(InputError):
     """No mirror served the dataset."""
 
 
-class _UnfitError(Exception):
-    """What a mirror does that cannot be the dataset."""
+class _MirrorError(Exception):
+    """Why a mirror is skipped."""
 
 
 def download(name: str, mirrors: Sequence[str], folder: Path) -> None:
-    """Fetch the files of dataset ``name`` into ``folder`` from the first of ``mirrors`` that serves the right bytes.
+    """Write the files of dataset ``name`` into ``folder`` from the first of ``mirrors`` that serves the published ones.
 
-    A mirror is a URL or a folder. One that does not answer, is too slow, or serves other bytes is named on stderr and
-    skipped; no more is taken from it than the files' published sizes. Raises UnavailableError if none is left.
+    A mirror is a URL or a folder. One that is unreachable, silent or slow, or has other bytes, is named on stderr and
+    skipped; no more is read from it than the published sizes. Raises UnavailableError if none is left.
     """
-    import pooch
-
-    # It tells the URL with the password in it.
-    pooch.get_logger().setLevel("ERROR")
-    silent = _unreachable([mirror for mirror in mirrors if _is_url(mirror)])
     reasons = []
     for mirror in mirrors:
-        reason = silent.get(mirror, "")
-        if not reason:
-            source = pooch.create(folder, mirror.rstrip("/") + "/", registry=SHA256[name])
-            try:
-                for file in SHA256[name]:
-                    source.fetch(file, downloader=(_fetcher if _is_url(mirror) else _copier)(BYTES[name][file]))
-                return
-            except (OSError, ValueError, _UnfitError) as error:
-                reason = _reason(error)
-        reasons.append(f"{_shown(mirror)}: {reason}")
-        print(f"warning: skipping the mirror {reasons[-1]}", file=sys.stderr)
+        try:
+            files = _read(name, mirror)
+        except _MirrorError as error:
+            # Neither the password nor the token that a URL may contain.
+            reasons.append(f"{re.sub('//[^/]*@', '//', mirror).partition('?')[0]}: {error}")
+            print(f"warning: skipping the mirror {reasons[-1]}", file=sys.stderr)
+            continue
+        for file, content in files.items():
+            with replacing(folder / file) as path:
+                path.write_bytes(content)
+        return
     raise UnavailableError(f"no mirror serves {name}: {'; '.join(reasons) or 'params.yaml lists none'}")
 
 
-def _is_url(mirror: str) -> bool:
-    return "://" in mirror
+def _read(name: str, mirror: str) -> dict[str, bytes]:
+    """Return the content of each file of the dataset. Raises _MirrorError if one is missing or another file."""
+    files = {}
+    with tqdm(total=sum(BYTES[name].values()), unit="B", unit_scale=True, desc=name, disable=None) as progress:
+        for file, size in BYTES[name].items():
+            try:
+                if "://" in mirror:
+                    content = _fetch(f"{mirror.rstrip('/')}/{file}", size, progress)
+                else:
+                    content = (Path(mirror) / file).read_bytes()
+            except OSError as error:
+                raise _MirrorError(f"{file}: {error.strerror}") from None
+            if hashlib.sha256(content).hexdigest() != SHA256[name][file]:
+                raise _MirrorError(f"{file}: wrong content: its SHA-256 is not the published one")
+            files[file] = content
+    return files
 
 
-def _shown(mirror: str) -> str:
-    """Return ``mirror`` without a user's name and password."""
-    if not _is_url(mirror):
-        return mirror
-    scheme, _, rest = mirror.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+def _fetch(url: str, size: int, progress: "tqdm[Any]") -> bytes:
+    """Return what ``url`` serves, at most ``size`` bytes.
 
-
-def _unreachable(urls: Sequence[str]) -> dict[str, str]:
-    """Return the ``urls`` that send no HTTP response, and why. Threads, which may outlive it, ask all at once."""
-    import requests
-
-    silent = dict.fromkeys(urls, f"no answer within {ANSWER_SECONDS:.0f} s")
-
-    def ask(url: str) -> None:
+    A thread reads it, because the timeout of requests starts anew with each address of a host and each byte of a
+    header, and does not bound how long the host's name is resolved.
+    """
+    chunks = Queue[bytes | Exception](1)
+    threading.Thread(target=_send, args=(url, chunks), daemon=True).start()
+    content, start = bytearray(), time.monotonic()
+    while True:
+        deadline = start + SILENCE_SECONDS + len(content) / BYTES_PER_SECOND
         try:
-            requests.get(url, stream=True, timeout=ANSWER_SECONDS).close()
-        except requests.Timeout:
-            return
-        except Exception as error:  # An invalid URL raises other errors than an unreachable host.
-            silent[url] = f"unreachable ({type(error).__name__})"
-            return
-        del silent[url]
-
-    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
-    deadline = time.monotonic() + ANSWER_SECONDS
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return silent.copy()
-
-
-def _reason(error: Exception) -> str:
-    import requests
-
-    match error:
-        case _UnfitError():
-            return str(error)
-        case requests.HTTPError():
-            return f"HTTP status {error.response.status_code}"
-        case requests.Timeout():
-            return f"no data for {SILENCE_SECONDS:.0f} s"
-        case requests.RequestException():
-            return f"connection lost ({type(error).__name__})"
-        case OSError():
-            return f"{error.strerror}: {error.filename}"
-    return "wrong content: its SHA-256 is not the published one"
+            chunk = chunks.get(timeout=max(0.0, deadline - time.monotonic()))
+        except Empty:
+            slow = f"less than {BYTES_PER_SECOND:,} bytes a second"
+            raise _MirrorError(slow if content else f"no answer within {SILENCE_SECONDS:.0f} s") from None
+        if isinstance(chunk, requests.HTTPError):
+            raise _MirrorError(f"HTTP status {chunk.response.status_code}")
+        if isinstance(chunk, Exception):
+            # Its text contains the whole URL.
+            raise _MirrorError(f"cannot be {'read' if content else 'reached'} ({type(chunk).__name__})")
+        if not chunk:
+            return bytes(content)
+        content += chunk
+        progress.update(len(chunk))
+        if len(content) > size:
+            raise _MirrorError(f"more than the {size:,} bytes of the published file")
 
 
-def _copier(size: int) -> Downloader:
-    """Return a function that copies a file of this ``size`` in bytes."""
-
-    def copy(source: str, target: str | Path, pooch: object) -> None:
-        path = Path(source)
-        # Only a file has an end.
-        if path.exists() and not (path.is_file() and path.stat().st_size <= size):
-            raise _UnfitError(f"{path.name}: more than the {size:,} bytes of the published file")
-        shutil.copyfile(source, target)
-
-    return copy
-
-
-def _fetcher(size: int) -> Downloader:
-    """Return a function that downloads a file of this ``size`` in bytes."""
-
-    def fetch(url: str, target: str | Path, pooch: object) -> None:
-        # A thread, because a server that sends its header byte by byte would never time out.
-        taken, errors = [0], list[Exception]()
-        thread = threading.Thread(target=_take, args=(url, Path(target), size, taken, errors), daemon=True)
-        start = time.monotonic()
-        thread.start()
-        with tqdm(total=size, unit="B", unit_scale=True, desc=Path(urlsplit(url).path).name, disable=None) as progress:
-            while thread.is_alive():
-                thread.join(0.1)
-                progress.update(taken[0] - progress.n)
-                seconds = time.monotonic() - start
-                if seconds > GRACE_SECONDS and taken[0] < LEAST_RATE * seconds:
-                    # It ends as soon as it hears that nobody waits.
-                    taken[0] = size + 1
-                    raise _UnfitError(f"slower than {LEAST_RATE // 1000} kB a second")
-        if errors:
-            raise errors[0]
-
-    return fetch
-
-
-def _take(url: str, target: Path, size: int, taken: list[int], errors: list[Exception]) -> None:
-    import requests
-    import urllib3
-
+def _send(url: str, chunks: "Queue[bytes | Exception]") -> None:
+    """Put what ``url`` serves, and then empty bytes, or the error that occurs, into ``chunks``."""
     try:
-        # As the file is: decoded, a small answer may be endless.
+        # Not decoded: a mirror may call the file's own compression an encoding, and little may decode to gigabytes.
         headers = {"Accept-Encoding": "identity"}
-        with requests.get(url, stream=True, timeout=SILENCE_SECONDS, headers=headers) as answer:
-            answer.raise_for_status()
-            # It exists, unless nobody waits any longer.
-            with target.open("r+b") as file:
-                while chunk := answer.raw.read(1 << 16, decode_content=False):
-                    taken[0] += len(chunk)
-                    if taken[0] > size:
-                        raise _UnfitError(f"more than the {size:,} bytes of the published file")
-                    file.write(chunk)
-    except urllib3.exceptions.ReadTimeoutError:
-        errors.append(requests.Timeout())
-    except urllib3.exceptions.HTTPError as error:
-        errors.append(requests.ConnectionError(type(error).__name__))
-    except Exception as error:  # Told by the thread that waits for it.
-        errors.append(error)
+        with requests.get(url, stream=True, timeout=SILENCE_SECONDS, headers=headers) as response:
+            response.raise_for_status()
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                chunks.put(chunk)
+            chunks.put(b"")
+    except Exception as error:  # Told to the reader: requests, urllib3 and http.client each raise their own.
+        chunks.put(error)

@@ -21,7 +21,7 @@ def split(dataset: Dataset, groups: Sequence[str], share: float, seed: int, leas
     least: images of each class to keep
     Raises InputError if a class has too few images, or is in too few groups.
     """
-    labels, classes = dataset.labels, dataset.symbols.classes
+    labels, classes = dataset.labels, dataset.task.classes
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() <= least:
         raise InputError(f"{dataset.name}: class {classes[counts.argmin()]!r}: {counts.min()} images, too few to split")

@@ -1,1 +1,1 @@
-"""Networks: building, training, measuring and exporting them."""
+"""Networks: building, training, calibrating and measuring them."""

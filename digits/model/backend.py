@@ -1,69 +1,33 @@
-"""TensorFlow and Keras, imported without their messages about the processor.
+"""TensorFlow and Keras, imported without their messages about the processor."""
 
-TensorFlow writes two lines on oneDNN before its logging starts, which no setting of its own prevents.
-"""
-
-import gc
 import os
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 
-# Keras imports these, if they are installed, for functions that nothing here calls. It takes a third of Keras's time.
-UNUSED = ("matplotlib", "pandas", "sklearn")
 # Hides notes, warnings, and an "error" that an optimisation was skipped to stay deterministic. Set it to 0 to see all.
 LEVEL = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The user's own settings of Keras would change results. There can be no keras.json below a file.
+for name in [*os.environ]:
+    if name.startswith("KERAS_"):
+        del os.environ[name]
+os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": os.devnull}
 
 
 @contextmanager
 def suppressed_stderr() -> Iterator[None]:
-    """Discard what the block writes to file descriptor 2, unless it raises an exception; then write it after all."""
-    try:
-        written = tempfile.TemporaryFile()  # noqa: SIM115
-        kept = os.dup(2)
-    except OSError:  # The disk is full, or there is no standard error, as in a service.
-        yield
-        return
-    with written:
-        os.dup2(written.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(kept, 2)
-            written.seek(0)
-            os.write(2, written.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-@contextmanager
-def quick_import() -> Iterator[None]:
-    """Import in the block as if the packages ``UNUSED`` were not installed, and without the garbage collection, which
-    would search a million new objects and find nothing."""
-    hidden = [name for name in UNUSED if name not in sys.modules]
-    collected = gc.isenabled()
-    gc.disable()
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    """Discard what the block writes to file descriptor 2."""
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
     try:
         yield
     finally:
-        for name in hidden:
-            del sys.modules[name]
-        if collected:
-            gc.enable()
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
-try:
-    tempfile.gettempdir()
-except FileNotFoundError:
-    # TensorFlow asks for it, but a full disk has none; whatever is written to it then says so in one line.
-    tempfile.tempdir = str(Path.cwd())
-
-with quick_import(), suppressed_stderr() if LEVEL == "3" else nullcontext():
+# TensorFlow writes two lines on oneDNN before its logging starts, which no setting of its own prevents.
+with suppressed_stderr() if LEVEL == "3" else nullcontext():
     import keras
     import tensorflow as tf
 
@@ -77,17 +41,27 @@ __all__ = ["keras", "tf"]
 def use(threads: int) -> None:
     """Compute with so many ``threads``, each operation with one of them. To be called before anything is computed.
 
-    ``network.divide`` gives them work. Where several threads compute a network that is not divided, gradients of the
-    reader's detector differ from run to run, although TensorFlow is told to be deterministic.
+    As many as a batch has parts are enough. Their number does not change the bits; if several shared an operation, it
+    would.
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def spread(kind: str = "GPU") -> AbstractContextManager[object]:
-    """Return a context in which to make a model whose batches are shared among the devices of a ``kind``, if several.
+def make_deterministic(seed: int) -> None:
+    """Make every later operation give the same bits for the same ``seed``."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    # GPUs would round what they multiply to ten bits.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def spread(parts: int, kind: str = "GPU") -> AbstractContextManager[object]:
+    """Return a context in which to make a model whose batches are shared among the devices of a ``kind``, if there are
+    several: the most that can each take the same number of ``parts`` of a batch.
 
     Call ``use`` first.
     """
-    devices = [each.name for each in tf.config.list_logical_devices(kind)]
-    return tf.distribute.MirroredStrategy(devices).scope() if len(devices) > 1 else nullcontext()
+    devices = [device.name for device in tf.config.list_logical_devices(kind)]
+    shared = max((number for number in range(1, len(devices) + 1) if parts % number == 0), default=1)
+    return tf.distribute.MirroredStrategy(devices[:shared]).scope() if shared > 1 else nullcontext()

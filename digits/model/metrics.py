@@ -14,6 +14,8 @@ Labels = NDArray[np.integer[Any]]
 Probabilities = NDArray[np.floating[Any]]
 # A normal variable is within so many standard deviations of its mean in 95 % of cases.
 Z = 1.959963984540054
+# More classes than this cannot be told apart in a figure; a browser that draws the matrix of a thousand hangs.
+MAX_SHOWN = 30
 
 
 def accuracy(errors: int, images: int) -> dict[str, float]:
@@ -31,20 +33,20 @@ def accuracy(errors: int, images: int) -> dict[str, float]:
     }
 
 
-def classification(labels: Labels, probabilities: Probabilities) -> dict[str, Any]:
+def evaluate(probabilities: Probabilities, labels: Labels) -> dict[str, Any]:
     """Measure ``probabilities`` (N, classes) against ``labels`` (N,): what ``accuracy`` returns, the cross-entropy loss
     in nats, and ``ece``, the expected calibration error."""
     wrong = probabilities.argmax(axis=1) != labels
     # In float32 the sum of a row is off by up to 1e-7.
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
-    # As scikit-learn does, so that no image's loss is infinite. Its bits are also those of math.log, not of NumPy's.
+    # As scikit-learn does, so that no image's loss is infinite; the same bits need math.log rather than NumPy's.
     eps = np.finfo(np.float64).eps
-    given = np.clip(exact[np.arange(len(labels)), labels], eps, 1 - eps)
+    true = np.clip(exact[np.arange(len(labels)), labels], eps, 1 - eps)
     return {
         **accuracy(int(wrong.sum()), len(labels)),
-        "loss": -float(np.mean([math.log(each) for each in given])),
-        "ece": calibration_error(labels, probabilities),
+        "loss": -float(np.mean([math.log(probability) for probability in true])),
+        "ece": calibration_error(probabilities, labels),
     }
 
 
@@ -56,7 +58,7 @@ def summary(measured: Mapping[str, float]) -> str:
     )
 
 
-def by_class(labels: Labels, probabilities: Probabilities, classes: Sequence[str]) -> list[dict[str, Any]]:
+def by_class(probabilities: Probabilities, labels: Labels, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Return the name and the ``accuracy`` of each of ``classes`` that occurs in ``labels`` (N,), predicted with
     ``probabilities`` (N, classes)."""
     wrong = probabilities.argmax(axis=1) != labels
@@ -66,7 +68,7 @@ def by_class(labels: Labels, probabilities: Probabilities, classes: Sequence[str
     ]
 
 
-def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) -> list[dict[str, float]]:
+def reliability(probabilities: Probabilities, labels: Labels, bins: int = 15) -> list[dict[str, float]]:
     """Return, for each non-empty bin of confidence, an image's highest probability, the mean confidence and what
     ``accuracy`` returns; ``bins`` of equal width, for ``labels`` (N,) and ``probabilities`` (N, classes).
 
@@ -84,7 +86,7 @@ def reliability(labels: Labels, probabilities: Probabilities, bins: int = 15) ->
     ]
 
 
-def temperature(labels: Labels, probabilities: Probabilities) -> float:
+def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
     """Return the temperature, 0.05 to 20, by which to divide the logits of ``probabilities``, float32 (N, classes), to
     minimise the loss on ``labels`` (N,): above 1 if they are overconfident, and 1 if they make no error.
 
@@ -119,7 +121,27 @@ def describe_spread(measured: Mapping[str, float]) -> str:
     return f"accuracy {mean:.2%} ± {deviation:.2%} (mean ± standard deviation)"
 
 
-def calibration_error(labels: Labels, probabilities: Probabilities) -> float:
+def calibration_error(probabilities: Probabilities, labels: Labels) -> float:
     """Return the expected calibration error, 0 to 1: the mean distance between confidence and accuracy."""
-    rows = reliability(labels, probabilities)
+    rows = reliability(probabilities, labels)
     return sum(row["images"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(labels)
+
+
+def confusion(predicted: Labels, labels: Labels, classes: Sequence[str]) -> list[dict[str, str]]:
+    """Return the names of the ``actual`` and the ``predicted`` class of each image: of all ``classes``, or of the 30
+    most often confused, and among equally confused ones of those with the most images.
+
+    predicted, labels: (N,), indices of ``classes``
+    """
+    counts = np.zeros((len(classes), len(classes)), int)
+    np.add.at(counts, (labels, predicted), 1)
+    wrong = counts * ~np.eye(len(counts), dtype=bool)
+    order = np.argsort(-(wrong * (counts.sum() + 1) + counts), axis=None, kind="stable")
+    # This many pairs are of at least MAX_SHOWN classes.
+    pairs = np.column_stack(np.unravel_index(order[: MAX_SHOWN**2], counts.shape))
+    shown = list(dict.fromkeys(pairs.ravel().tolist()))[:MAX_SHOWN]
+    kept = np.isin(labels, shown) & np.isin(predicted, shown)
+    return [
+        {"actual": classes[label], "predicted": classes[prediction]}
+        for label, prediction in zip(labels[kept], predicted[kept], strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""Keras objects from the names and arguments in params.yaml."""
+"""Keras objects from the names and arguments in params.yaml; networks are saved and loaded."""
 
 import difflib
 import inspect
@@ -6,43 +6,37 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.core.errors import InputError
 from digits.core.files import again, command, replacing, writing
-from digits.core.store import SIDE, Dataset
-from digits.core.symbols import DIGITS, Symbols
-from digits.model import limits, metrics, stored
+from digits.core.store import SIDE
+from digits.core.task import DIGITS, Task
 from digits.model.backend import keras, tf
 
 Spec = Mapping[str, Mapping[str, Any]]
 
 
-def build(layers: Sequence[Spec], batch_size: int = 1, classes: int = len(DIGITS.classes)) -> keras.Model:
+def build(layers: Sequence[Spec], classes: int = len(DIGITS.classes)) -> keras.Model:
     """Build a model from ``layers``: uint8 (N, 28, 28) in, probabilities float32 (N, classes) out.
 
     Scaling to 0...1 is its first layer, so nobody who uses the model can scale differently.
-    Raises InputError for an unknown layer or argument, if the network is too large to be trained in batches of
-    ``batch_size``, or if the output is not a probability for each of the ``classes``.
+    Raises InputError for an unknown layer or argument, or if the output is not a probability for each of the
+    ``classes``.
     """
-    made = []
-    for number, spec in enumerate(layers):
-        key = f"train.network[{number}]"
-        layer = _make(keras.layers, keras.Layer, spec, key, limits.check_layer)
-        made.append((key, layer))
-        with _one_line(f"{key}: {next(iter(spec))} does not fit"):
-            limits.check_size(made, batch_size)
+    keys = [f"train.network[{number}]" for number in range(len(layers))]
+    made = [_make(keras.layers, keras.Layer, spec, key) for key, spec in zip(keys, layers, strict=True)]
     inputs = keras.Input((SIDE, SIDE), dtype="uint8")
     outputs = keras.layers.Rescaling(1 / 255)(inputs)
     outputs = keras.layers.Reshape((SIDE, SIDE, 1))(outputs)
-    for key, layer in made:
+    for key, layer in zip(keys, made, strict=True):
         with _one_line(f"{key}: {type(layer).__name__} does not fit"):
             outputs = layer(outputs)
     with _one_line("train.network"):
@@ -57,39 +51,15 @@ def build(layers: Sequence[Spec], batch_size: int = 1, classes: int = len(DIGITS
     return model
 
 
-class Divided(keras.Model):  # type: ignore[misc]
-    parts = 1
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        (images,), whole = keras.tree.flatten(inputs), super().call
-        ends = [tf.shape(images)[0] * number // self.parts for number in range(self.parts + 1)]
-        return tf.concat([whole(images[a:b], training=training) for a, b in pairwise(ends)], axis=0)
-
-
-def divide(model: keras.Model, parts: int) -> keras.Model:
-    """Return a model with the layers of ``model`` that divides each batch into so many ``parts``, equal or nearly so.
-
-    They are computed at the same time, each by one thread after ``backend.use(parts)``: faster than sharing each
-    operation, since most are too small for that. Layers see each part as a batch: one normalises it by itself, and
-    counts it in its moving averages; the penalties of an activity regulariser are summed. A GPU shares each operation
-    well: if there is one, or a strategy that divides batches, ``model`` itself is returned.
-    """
-    if parts == 1 or tf.config.list_physical_devices("GPU") or tf.distribute.has_strategy():
-        return model
-    divided = Divided(model.input, model.output)
-    divided.parts = parts
-    return divided
-
-
 def compile_model(model: keras.Model, optimizer: Spec, loss: Spec, steps: int) -> None:
     """Compile ``model`` with the optimiser and the loss of params.yaml for this number of training ``steps``.
 
     Raises InputError for an unknown name or argument, or if a first step, tried on a copy of the model, fails.
     """
     copy = keras.models.clone_model(keras.Model(model.input, model.output))
-    for each, eagerly in ((copy, True), (model, False)):
+    for either, eagerly in ((copy, True), (model, False)):
         with _one_line("train.optimizer or train.loss"):
-            each.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)
+            either.compile(make_optimizer(optimizer, steps), make_loss(loss), metrics=["accuracy"], run_eagerly=eagerly)
     with _one_line("train.optimizer or train.loss: a first step fails"):
         labels = np.eye(*model.output_shape[1:], dtype=np.float32)[:2]
         copy.train_on_batch(np.zeros((2, SIDE, SIDE), np.uint8), labels)
@@ -110,27 +80,19 @@ def output_layer(model: keras.Model) -> keras.layers.Dense:
     return last
 
 
-def calibrate(model: keras.Model, temperature: float) -> None:
+def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the probabilities, (N, classes), of ``images``, (N, 28, 28)."""
+    probabilities: NDArray[np.float32] = model.predict(images, batch_size=1000, verbose=0)
+    return probabilities
+
+
+def scale_logits(model: keras.Model, temperature: float) -> None:
     """Divide the logits of ``model``, whose last layer is dense, by ``temperature``; the predictions stay the same.
 
     The weights are scaled, so that everyone who uses or exports the model gets the calibrated probabilities.
     """
     for variable in output_layer(model).weights:
         variable.assign(variable / temperature)
-
-
-def measure(model: keras.Model, held_out: Dataset, calibrated: bool) -> tuple[float | None, dict[str, Any]]:
-    """Measure ``model`` on the images ``held_out``; if ``calibrated``, calibrate it on them first.
-
-    Return the temperature, or None, and what ``metrics.classification`` returns.
-    """
-    temperature, labels = None, held_out.labels
-    probabilities = model.predict(held_out.images, batch_size=1000, verbose=0)
-    if calibrated:
-        temperature = metrics.temperature(labels, probabilities)
-        calibrate(model, temperature)
-        probabilities = model.predict(held_out.images, batch_size=1000, verbose=0)
-    return temperature, metrics.classification(labels, probabilities)
 
 
 def make_optimizer(spec: Spec, steps: int) -> keras.optimizers.Optimizer:
@@ -178,43 +140,39 @@ def _steps(value: Any, steps: int, key: str) -> Any:
 
 
 def make_loss(spec: Spec) -> keras.losses.Loss:
-    """Return the loss ``spec``, which compares probabilities (N, classes) with one-hot labels.
+    """Return the loss that ``spec`` names, which compares probabilities (N, classes) with one-hot labels.
 
     Raises InputError for an unknown name or argument.
     """
     return _make(keras.losses, keras.losses.Loss, spec, "train.loss")
 
 
-def _make(
-    module: ModuleType, base: type, spec: Spec, key: str, check: Callable[[Spec, str], None] | None = None
-) -> Any:
+def _make(module: ModuleType, base: type, spec: Spec, key: str) -> Any:
     ((name, arguments),) = spec.items()
     classes = {
         known: member for known, member in vars(module).items() if inspect.isclass(member) and issubclass(member, base)
     }
     if name not in classes:
         raise InputError(f"{key}: Keras has no {base.__name__} {name!r}{_hint(name, classes)}")
-    if check:
-        check(spec, key)
     try:
         return classes[name](**arguments)
     except Exception as error:
         accepted = {
             parameter
-            for each in classes[name].__mro__
-            if "__init__" in vars(each)
-            for parameter in inspect.signature(vars(each)["__init__"]).parameters
+            for ancestor in classes[name].__mro__
+            if "__init__" in vars(ancestor)
+            for parameter in inspect.signature(vars(ancestor)["__init__"]).parameters
         }
         for argument in arguments:
             if argument not in accepted:
                 raise InputError(f"{key}: {name} has no argument {argument!r}{_hint(argument, accepted)}") from None
-        raise InputError(f"{key}: {name}: {_reason(error)}") from None
+        raise InputError(f"{key}: {name}: {reason(error)}") from None
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    lower = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"; did you mean {lower[near[0]]}?" if near else ""
+    spellings = {other.lower(): other for other in known}
+    similar = difflib.get_close_matches(name.lower(), spellings, n=1)
+    return f"; did you mean {spellings[similar[0]]}?" if similar else ""
 
 
 @contextmanager
@@ -225,10 +183,10 @@ def _one_line(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{what}: {_reason(error)}") from None
+        raise InputError(f"{what}: {reason(error)}") from None
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return the line of Keras's message that says why; the line before it names Keras's own method, both coloured."""
     lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
     reasons = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
@@ -241,7 +199,7 @@ def list_layers(model: keras.Model) -> list[dict[str, Any]]:
         {
             "layer": type(layer).__name__,
             "details": _details(layer),
-            "output": ", ".join("×".join(map(str, each.shape[1:])) for each in keras.tree.flatten(layer.output)),
+            "output": ", ".join("×".join(map(str, output.shape[1:])) for output in keras.tree.flatten(layer.output)),
             "parameters": layer.count_params(),
         }
         for layer in model.layers
@@ -249,23 +207,23 @@ def list_layers(model: keras.Model) -> list[dict[str, Any]]:
 
 
 def _details(layer: keras.layers.Layer) -> str:
-    """Return what its output's shape does not tell of ``layer``, such as 3×3, stride 2, relu."""
+    """Return what the shape of its output does not say about ``layer``, such as 3×3, stride 2, relu."""
     settings = vars(layer)
-    told = []
+    details = []
     if window := settings.get("kernel_size") or settings.get("pool_size"):
-        told.append("×".join(map(str, window)))
+        details.append("×".join(map(str, window)))
         stride = max(layer.strides)
-        told += [f"stride {stride}"] if stride > 1 else []
+        details += [f"stride {stride}"] if stride > 1 else []
     if "rate" in settings:
-        told.append(f"rate {layer.rate:g}")
+        details.append(f"rate {layer.rate:g}")
     activation = settings.get("activation", keras.activations.linear)
     if activation is not keras.activations.linear:
-        told.append(getattr(activation, "__name__", type(activation).__name__))
-    return ", ".join(told)
+        details.append(getattr(activation, "__name__", type(activation).__name__))
+    return ", ".join(details)
 
 
-def save(model: keras.Model, path: Path, symbols: Symbols = DIGITS) -> None:
-    """Write ``model``, without its optimiser, and the ``symbols`` that it tells apart as a .keras archive.
+def save(model: keras.Model, path: Path, task: Task = DIGITS) -> None:
+    """Write ``model``, without its optimiser, and its ``task``, as a .keras archive.
 
     The same model gives the same bytes: the dates and memory addresses that Keras writes are removed.
     """
@@ -281,36 +239,40 @@ def save(model: keras.Model, path: Path, symbols: Symbols = DIGITS) -> None:
         try:
             with writing(dated):
                 bare.save(dated)
-        except ValueError as error:  # A ZIP archive cannot be of 1970, as the clock of a machine without a battery is.
+        except ValueError as error:  # A ZIP archive cannot be dated 1970, at which a clock without a battery starts.
             raise InputError(f"{path}: cannot be written ({error}); is the clock right?") from None
         with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
             for name in sorted(source.namelist()):
                 content = source.read(name)
                 if name == "metadata.json":
-                    # Most networks are for digits; their archives are such as Keras itself writes.
-                    more = {} if symbols == DIGITS else {"symbols": symbols.model_dump()}
+                    # Archives of networks for digits are such as Keras itself writes.
+                    more = {} if task == DIGITS else {"symbols": task.model_dump()}
                     content = json.dumps({**json.loads(content), "date_saved": "1980-01-01", **more}).encode()
                 if name == "config.json":
                     content = re.sub(rb'(?<="shared_object_id": )\d+', number, content)
                 target.writestr(zipfile.ZipInfo(name), content)
 
 
-def load(path: Path) -> tuple[keras.Model, Symbols]:
-    """Read a model that ``save`` wrote, and the symbols that it tells apart.
+def load(path: Path) -> tuple[keras.Model, Task]:
+    """Read a model that ``save`` wrote, and its task.
 
     Raises InputError if the file is missing, damaged or another kind of model.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; make it with: {command('train', path)}")
     try:
-        model, symbols = stored.load(path)
+        with zipfile.ZipFile(path) as archive:
+            symbols = json.loads(archive.read("metadata.json")).get("symbols")
+        task = Task.parse(json.dumps(symbols)) if symbols else DIGITS
+        # In safe mode, no code in a model from elsewhere is run.
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
         shapes = model.input_shape, model.output_shape
     except Exception as error:  # Keras raises anything from KeyError to BadZipFile.
-        raise InputError(f"{path}: not a Keras model ({_reason(error)}); {again('train', path)}") from None
-    count = len(symbols.classes)
+        raise InputError(f"{path}: not a Keras model ({reason(error)}); {again('train', path)}") from None
+    count = len(task.classes)
     if shapes != ((None, SIDE, SIDE), (None, count)):
         raise InputError(
             f"{path}: takes {shapes[0]} and returns {shapes[1]}, not 28x28 and {count} probabilities; "
             f"{again('train', path)}"
         )
-    return model, symbols
+    return model, task

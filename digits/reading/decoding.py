@@ -1,9 +1,10 @@
 """Decode an image file or an array into grey levels."""
 
+import contextlib
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,12 +13,23 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digits.core.errors import InputError
 
-Source = str | Path | bytes | Image.Image | NDArray[Any]
+
+class Frame(NamedTuple):
+    """A page of a TIFF, or a frame of a GIF, by its number, counted from 1."""
+
+    path: Path
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.path}#{self.number}"
+
+
+Source = str | Path | Frame | bytes | BinaryIO | Image.Image | NDArray[Any]
 Grey = NDArray[np.uint8]
 # Larger images are shrunk until their longer side has this many pixels: enough for any legible digit.
-LONGEST = 1600
+MAX_SIDE = 1600
 # Images with more pixels are refused: to decode one takes at least four bytes per pixel.
-MOST_PIXELS = 120_000_000
+MAX_PIXELS = 120_000_000
 Image.init()
 # Pillow knows more formats, some of which it opens by starting another program.
 FORMATS = sorted({"AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"} & Image.OPEN.keys())
@@ -35,21 +47,21 @@ class TooLargeError(InputError):
 def decode(source: Source) -> tuple[Grey, float]:
     """Return the grey levels of an image, uint8 (H, W) with no side longer than 1600, and the factor it was shrunk by.
 
-    source: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or
-        floats from 0 to 1.
+    source: a path, a file's bytes, an open file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8,
+        uint16, bool, or floats from 0 to 1; 16 bits of which fewer are used are stretched
     Raises InputError if it is not an image, or has more than 120 million pixels.
     """
-    name = printable(source) if isinstance(source, str | Path) else "the image"
+    name = printable(source) if isinstance(source, str | Path | Frame) else "the image"
     try:
         with warnings.catch_warnings():
             # Pillow warns by limits of its own, and of damage that it reads over.
             warnings.simplefilter("ignore")
             image = _open(source)
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             longest = max(image.size)
             # A JPEG can be decoded at a fraction of its size.
-            image.draft(None, (LONGEST, LONGEST))
+            image.draft(None, (MAX_SIDE, MAX_SIDE))
             # Without a copy of an image that is upright already.
             upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
             grey = _grey(_reduced(image if upright else ImageOps.exif_transpose(image)))
@@ -62,18 +74,29 @@ def decode(source: Source) -> tuple[Grey, float]:
     except UnidentifiedImageError:
         raise UnsupportedError(f"{name}: not an image in a supported format ({', '.join(FORMATS)})") from None
     except Image.DecompressionBombError:
-        raise TooLargeError(f"{name}: more than {MOST_PIXELS:,} pixels; shrink it to 4000 on its longer side") from None
+        raise TooLargeError(f"{name}: more than {MAX_PIXELS:,} pixels; shrink it to 4000 on its longer side") from None
     except Exception as error:  # Pillow raises anything from OSError to SyntaxError.
         raise InputError(f"{name}: damaged image ({' '.join(str(error).split())})") from None
-    if (part := LONGEST / max(grey.shape)) < 1:
+    if (part := MAX_SIDE / max(grey.shape)) < 1:
         size = (max(1, round(grey.shape[1] * part)), max(1, round(grey.shape[0] * part)))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return grey, longest / max(grey.shape)
 
 
+def frames(path: Path) -> list[Path | Frame]:
+    """Return the pages of a TIFF or the frames of a GIF, if there are several, or else ``path``."""
+    if path.suffix.lower() in (".tif", ".tiff", ".gif"):
+        # What is damaged is told when it is read.
+        with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            count = getattr(image, "n_frames", 1)
+            if count > 1:
+                return [Frame(path, number) for number in range(1, count + 1)]
+    return [path]
+
+
 def printable(name: object) -> str:
     """Return ``name``, such as a path, with line breaks and other unprintable characters escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(name))
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(name))
 
 
 def _open(source: Source) -> Image.Image:
@@ -83,6 +106,12 @@ def _open(source: Source) -> Image.Image:
         return source
     if isinstance(source, bytes):
         return Image.open(io.BytesIO(source), formats=FORMATS)
+    if isinstance(source, Frame):
+        image = Image.open(source.path, formats=FORMATS)
+        image.seek(source.number - 1)
+        return image
+    if not isinstance(source, str | Path):
+        return Image.open(source, formats=FORMATS)
     # To open a pipe would wait for its other end.
     if Path(source).exists() and not Path(source).is_file() and not Path(source).is_dir():
         raise InputError(f"{printable(source)}: not a regular file")
@@ -91,7 +120,7 @@ def _open(source: Source) -> Image.Image:
 
 def _reduced(image: Image.Image) -> Image.Image:
     """Shrink a large image by a whole factor, before each of its pixels takes several times its bytes."""
-    factor = max(image.size) // LONGEST
+    factor = max(image.size) // MAX_SIDE
     if factor < 2:
         return image
     if image.has_transparency_data:
@@ -110,10 +139,16 @@ def _levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * 255
     if array.dtype == np.uint16:
-        return np.asarray(array >> 8, np.uint8)
+        return _stretched(array)
     if np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
         return np.asarray(np.rint(array * 255), np.uint8)
     raise InputError(f"the image: an array of {array.dtype}, not of uint8, uint16, bool, or floats from 0 to 1")
+
+
+def _stretched(levels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return ``levels`` as bytes: of 8 bits, or of as many more as the highest one uses; cameras have 10, 12 or 14."""
+    bits = max(8, int(levels.max()).bit_length())
+    return np.asarray((levels.astype(np.float64) * 255 / (2**bits - 1)).clip(0, 255), np.uint8)
 
 
 def _grey(image: Image.Image) -> Grey:
@@ -121,15 +156,14 @@ def _grey(image: Image.Image) -> Grey:
         levels = np.asarray(image, np.float64)
         if not np.isfinite(levels).all():
             raise ValueError("values that are not finite")
-        # Image files have at most 16 bits per channel; floats are often from 0 to 1.
-        top = 65535 if levels.max() > 255 else 1 if image.mode == "F" and levels.max() <= 1 else 255
-        return np.clip(levels * 255 / top, 0, 255).astype(np.uint8)
+        # Floats are often from 0 to 1.
+        return _stretched(levels * 255 if image.mode == "F" and levels.max() <= 1 else levels)
     if image.has_transparency_data:
         colours = np.asarray(image.convert("RGBA"), np.float32)
         opaque = colours[..., 3] / 255
         grey = np.asarray(image.convert("RGBA").convert("RGB").convert("L"), np.float32)
         # Light ink on a transparent background is meant for a dark one.
         seen = float(opaque.sum())
-        ground = 0 if opaque.min() < 1 and seen and (grey * opaque).sum() / seen > 160 else 255
-        return (grey * opaque + ground * (1 - opaque)).astype(np.uint8)
+        background = 0 if opaque.min() < 1 and seen and (grey * opaque).sum() / seen > 160 else 255
+        return (grey * opaque + background * (1 - opaque)).astype(np.uint8)
     return np.asarray(image.convert("RGB").convert("L") if image.mode != "L" else image, np.uint8)

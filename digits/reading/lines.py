@@ -22,7 +22,7 @@ def arrange(boxes: NDArray[np.float32], settings: Lines) -> list[list[list[int]]
     x, y, widths, heights = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
     slant = _slant(x, y, settings)
     along, down = x * np.cos(slant) + y * np.sin(slant), y * np.cos(slant) - x * np.sin(slant)
-    lines = _lines(along, down, settings.apart)
+    lines = _lines(along, down, settings.max_line_distance)
     # People leave more room around a narrow digit such as 1, so it counts as a little wider.
     widths += 0.3 * (np.median(widths) - widths)
     gaps = [
@@ -31,12 +31,10 @@ def arrange(boxes: NDArray[np.float32], settings: Lines) -> list[list[list[int]]
         for line in lines
     ]
     usual = _usual(np.concatenate(gaps))
-    limits = [
-        max(settings.space, settings.larger * min(usual, _usual(gap))) if usual < settings.cell else settings.space
-        for gap in gaps
-    ]
+    factor = settings.min_space_in_gaps if usual < settings.cell_gap else 0
+    limits = [max(settings.min_space, factor * min(usual, _usual(gap))) for gap in gaps]
     spaces = [np.flatnonzero(gap > limit) + 1 for gap, limit in zip(gaps, limits, strict=True)]
-    return [[word.tolist() for word in np.split(*each)] for each in zip(lines, spaces, strict=True)]
+    return [[word.tolist() for word in np.split(line, places)] for line, places in zip(lines, spaces, strict=True)]
 
 
 def _slant(x: NDArray[np.float64], y: NDArray[np.float64], settings: Lines) -> float:
@@ -44,15 +42,15 @@ def _slant(x: NDArray[np.float64], y: NDArray[np.float64], settings: Lines) -> f
 
     def concentration(angle: float) -> float:
         down = np.sort(y * np.cos(angle) - x * np.sin(angle))
-        near = settings.apart / 3
+        near = settings.max_line_distance / 3
         level = np.searchsorted(down, down + near) - np.searchsorted(down, down - near)
-        # Without the second term, any two digits would be a line. Three are at 20°, and six at 35°.
+        # The second term penalises slant, or any two digits would be a line: three justify 20°, and six 35°.
         return float(np.log(level).sum() - 16 * angle**2)
 
-    return max((math.radians(each) for each in range(-settings.steepest, settings.steepest + 1)), key=concentration)
+    return max((math.radians(angle) for angle in range(-settings.max_slant, settings.max_slant + 1)), key=concentration)
 
 
-def _lines(along: NDArray[np.float64], down: NDArray[np.float64], apart: float) -> list[NDArray[np.intp]]:
+def _lines(along: NDArray[np.float64], down: NDArray[np.float64], max_distance: float) -> list[NDArray[np.intp]]:
     """Return the digits of each line from left to right, the uppermost line first."""
     lines: list[list[int]] = []
     # Of each line, where it is now, halfway between its last digit and where it was before; and its last digit.
@@ -60,8 +58,8 @@ def _lines(along: NDArray[np.float64], down: NDArray[np.float64], apart: float) 
     for index in np.argsort(along, kind="stable").tolist():
         away = np.abs(levels[: len(lines)] - down[index])
         # A line that ended long ago may have drifted, so one that comes closer horizontally is preferred.
-        cost = np.where(away < apart, away + 0.1 * (along[index] - ends[: len(lines)]), np.inf)
-        nearest = int(cost.argmin()) if (away < apart).any() else len(lines)
+        cost = np.where(away < max_distance, away + 0.1 * (along[index] - ends[: len(lines)]), np.inf)
+        nearest = int(cost.argmin()) if (away < max_distance).any() else len(lines)
         if nearest == len(lines):
             lines.append([])
             levels[nearest] = down[index]

@@ -18,7 +18,7 @@ Ink = NDArray[np.float32]
 # In pixels: the side of a digit's box, and the coordinate of its centre of mass, the first pixel's centre being 0.
 BOX, CENTRE = 20, 14
 # Strokes thinner than this fraction of the digit's size are thickened: MNIST's are about three pixels of twenty.
-THINNEST = 0.14
+MIN_STROKE = 0.14
 
 
 def to_mnist(ink: Ink) -> Grey:
@@ -33,14 +33,14 @@ def to_mnist(ink: Ink) -> Grey:
     if not small:
         tight = _thickened(tight)
     part = BOX / max(tight.shape)
-    height, width = (max(1, round(each * part)) for each in tight.shape)
+    height, width = (max(1, round(side * part)) for side in tight.shape)
     if part != 1:
         how = cv2.INTER_AREA if part < 1 else cv2.INTER_CUBIC
         tight = np.clip(cv2.resize(tight, (width, height), interpolation=how), 0, 1)
     moments = cv2.moments(tight)
     if not moments["m00"]:
         return np.zeros((SIDE, SIDE), np.uint8)
-    across, down = (moments[each] / moments["m00"] for each in ("m10", "m01"))
+    across, down = (moments[name] / moments["m00"] for name in ("m10", "m01"))
     left = min(max(round(CENTRE - across), 0), SIDE - width)
     top = min(max(round(CENTRE - down), 0), SIDE - height)
     image = np.zeros((SIDE, SIDE), np.uint8)
@@ -58,7 +58,7 @@ def _thickened(ink: Ink) -> Ink:
     # Within a stroke of width w the mean distance to the background is w / 4.
     distance = cv2.distanceTransform(_padded(mask, 1), cv2.DIST_L2, 3)
     width = 4 * float(distance[distance > 0].mean()) - 1 if mask.any() else 1.0
-    missing = round(THINNEST * max(ink.shape) - width)
+    missing = round(MIN_STROKE * max(ink.shape) - width)
     if missing < 1:
         return ink
     padded = _padded(ink, missing // 2 + 1)

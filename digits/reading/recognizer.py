@@ -1,33 +1,37 @@
-"""Read images: find what may be digits, tell what they are, reject what is none, and arrange the rest in lines."""
+"""Read images: find what may be digits, classify it, reject what is none, and arrange the rest in lines."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import groupby
+from dataclasses import dataclass, field
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.core import params
-from digits.core.errors import InputError
+from digits.core import files, params
+from digits.core.errors import InputError, needing
 from digits.core.store import SIDE
-from digits.core.symbols import DIGITS, Symbols
-from digits.model import runtime
-from digits.model.runtime import Infer
-from digits.reading import decoding, networks
+from digits.core.task import DIGITS, Task
+from digits.onnx import runtime
+from digits.onnx.runtime import Infer
+from digits.reading.classes import CLASSES
 from digits.reading.converting import convert
-from digits.reading.decoding import Grey, Source
-from digits.reading.finding import Candidates, candidates
+from digits.reading.decoding import Grey, Source, decode
+from digits.reading.finding import Candidates, Network, find_candidates, joined, load_network, lone_candidates
+from digits.reading.fusion import Detections, accept, fuse, touching
 from digits.reading.ink import strokes
-from digits.reading.levels import widened
+from digits.reading.levels import pad_cut_out
 from digits.reading.lines import arrange
-from digits.reading.merging import Merged, longer_sides, merge, touching, usual_size
-from digits.reading.networks import Run
-from digits.reading.reading import Digit, Reading
-from digits.reading.settings import Settings
+from digits.reading.lone_ink import find_lone_ink
+from digits.reading.reading import Digit, Reading, Sign
+from digits.reading.settings import Ink, Settings
+from digits.reading.signs import find_sign
 
-ROOT, INSTALLED = Path(__file__).parents[2], Path(__file__).parents[1] / "networks"
+ROOT, INSTALLED = Path(__file__).parents[2], Path(__file__).parents[1] / "models"
 # In a clone of the repository, or in the installed package, wherever the command is run.
 NETWORK, READER = (
     (INSTALLED / "digits.onnx", INSTALLED / "reader")
@@ -35,18 +39,18 @@ NETWORK, READER = (
     else (ROOT / "models" / "digits.onnx", ROOT / "reader" / "models")
 )
 # Images are read together up to this number and this many pixels.
-BATCH, PIXELS = 64, 1_000_000
+BATCH, MAX_PIXELS = 64, 1_000_000
 # The networks take this many crops at a time, which bounds their memory.
-SPLIT = 256
-# What each of the reader's networks takes and returns.
-SHAPES = {"detector": ((1, 16, 16, 2), (1, 4, 4, 15)), "classifier": ((1, 32, 32, 3), (1, 11))}
+MAX_CROPS = 256
+# An image, uint8 (H, W), and the factor it was shrunk by; or why it cannot be read.
+Decoded = tuple[Grey, float] | InputError
 
 
 class Reader(NamedTuple):
-    """What the reader's pipeline trained: the networks that find and sort digits, and how to use them."""
+    """What the reader's pipeline trained: the networks that find and classify digits, and how to use them."""
 
-    detector: Run
-    classifier: Run
+    detector: Network
+    classifier: Network
     settings: Settings
 
     @classmethod
@@ -56,153 +60,248 @@ class Reader(NamedTuple):
 
         Raises InputError if a file is missing, damaged or another network.
         """
-        file = folder / "reading.json"
-        if not file.exists():
-            raise InputError(f"{file}: no such file; make it with: dvc --cd reader repro evaluate")
-        settings = params.check(params.read(file), file, Settings)
-        return cls(_network(folder, "detector", threads), _network(folder, "classifier", threads), settings)
+        detector, classifier = (load_network(folder / f"{name}.onnx", threads) for name in ("detector", "classifier"))
+        return cls(detector, classifier, load_settings(folder))
 
 
-class Recognizer:
-    """Reads the digits of an image: drawn, scanned or photographed, dark on light or light on dark.
+def load_settings(folder: Path) -> Settings:
+    """Read the settings that the reader's pipeline wrote into ``folder``. Raises InputError if they are malformed."""
+    file = folder / "reading.json"
+    return params.check(files.read_json(file, "evaluate"), file, Settings)
 
-    With a network for other symbols, it reads one in each image.
-    """
 
-    def __init__(self, infer: Infer, reader: Reader, symbols: Symbols = DIGITS) -> None:
-        self.infer, self.reader, self.symbols = infer, reader, symbols
+class Recognizer(ABC):
+    """Reads images: the digits of each, or one symbol of another kind in each."""
 
-    @classmethod
-    def load(cls, path: str | Path = NETWORK, reader: str | Path = READER, threads: int = 0) -> "Recognizer":
+    task: Task
+
+    @staticmethod
+    def load(path: str | Path = NETWORK, reader: str | Path = READER, threads: int = 0) -> "Recognizer":
         """Load a network that the pipeline wrote, an .onnx file or, which needs TensorFlow, a .keras file; and the
         folder with the ``reader``'s networks. By default those of the repository, or of the installed package.
 
         threads: of each .onnx network, 0 for as many as there are cores
         Raises InputError if one of them is something else.
         """
-        if Path(path).suffix != ".keras":
-            infer, symbols = runtime.load(Path(path), threads)
-            return cls(infer, Reader.load(Path(reader), threads), symbols)
-        from digits.model import network
+        if Path(path).suffix not in (".keras", ".onnx"):
+            raise InputError(f"{path}: not a network that is read; take an .onnx file, or a .keras file")
+        if Path(path).suffix == ".onnx":
+            infer, task = runtime.load(Path(path), threads)
+        else:
+            with needing("train"):
+                from digits.model import network
+            model, task = network.load(Path(path))
 
-        model, symbols = network.load(Path(path))
-        return cls(
-            lambda images: np.asarray(model.predict(images, batch_size=SPLIT, verbose=0)),
-            Reader.load(Path(reader), threads),
-            symbols,
-        )
+            def infer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+                return np.asarray(model.predict(images, batch_size=MAX_CROPS, verbose=0))
+
+        if task.are_digits:
+            return DigitRecognizer(infer, Reader.load(Path(reader), threads))
+        return SymbolRecognizer(infer, task, load_settings(Path(reader)).ink)
 
     def read(self, image: Source) -> Reading:
         """Read an image: a path, a file's bytes, a PIL image or an array, as ``digits.reading.decoding.decode`` takes.
 
         Raises InputError if it is not an image.
         """
-        return self._read([decoding.decode(image)])[0]
+        return self._read([decode(image)])[0]
 
     def read_all(self, sources: Iterable[Source]) -> Iterator[Reading | InputError]:
         """Read images in batches; for one that cannot be read, yield the error instead of a reading."""
         # One batch is decoded while the one before is read.
-        before: Future[list[Reading | InputError]] | None = None
+        previous: Future[list[Reading | InputError]] | None = None
         with ThreadPoolExecutor(1) as thread:
             for batch in _batches(sources):
-                now = thread.submit(self._read_decoded, batch)
-                if before:
-                    yield from before.result()
-                before = now
-            if before:
-                yield from before.result()
+                current = thread.submit(self._read_decoded, batch)
+                if previous:
+                    yield from previous.result()
+                previous = current
+            if previous:
+                yield from previous.result()
 
-    def _read_decoded(self, batch: Sequence[tuple[Grey, float] | InputError]) -> list[Reading | InputError]:
-        readings = iter(self._read([each for each in batch if not isinstance(each, InputError)]))
-        return [each if isinstance(each, InputError) else next(readings) for each in batch]
+    def _read_decoded(self, batch: Sequence[Decoded]) -> list[Reading | InputError]:
+        readings = iter(self._read([decoded for decoded in batch if not isinstance(decoded, InputError)]))
+        return [decoded if isinstance(decoded, InputError) else next(readings) for decoded in batch]
 
-    def _read(self, decoded: Sequence[tuple[Grey, float]]) -> list[Reading]:
-        # Every image of a batch may be damaged.
-        if not decoded:
-            return []
-        if not self.symbols.are_digits:
-            return self._read_symbols(decoded)
-        settings, found = self.reader.settings, list[Candidates]()
-        wide = [widened(grey, settings.cut, settings.margin, settings.edge) for grey, _ in decoded]
-        for _, same in groupby(wide, key=lambda each: each[0].shape):
-            found += candidates(np.stack([grey for grey, _ in same]), self.reader.detector, settings)
-        classified = _run(self.reader.classifier, [each.crops for each in found], 11)
-        merged = [merge(*each, settings) for each in zip(found, classified, strict=True)]
-        accepted = [self._accepted(each, grey.size) for each, (grey, _) in zip(merged, wide, strict=True)]
-        seen = [
-            np.array([strokes(grey, box, settings.ink) for box in each.boxes[kept]], np.uint8).reshape(-1, SIDE, SIDE)
-            for (grey, _), each, kept in zip(wide, merged, accepted, strict=True)
-        ]
-        named = _run(self.infer, seen, len(self.symbols.classes))
-        return [
-            self._reading(*each)
-            for each in zip(wide, merged, accepted, seen, named, (scale for _, scale in decoded), strict=True)
-        ]
+    @abstractmethod
+    def _read(self, images: Sequence[tuple[Grey, float]]) -> list[Reading]:
+        """Read images, uint8 (H, W), each with the factor it was shrunk by."""
 
-    def _read_symbols(self, decoded: Sequence[tuple[Grey, float]]) -> list[Reading]:
-        """Read one symbol in each image; none where all of it is one grey level."""
-        images = np.stack([convert(grey, self.symbols, self.reader.settings.ink) for grey, _ in decoded])
+
+class SymbolRecognizer(Recognizer):
+    """Reads one symbol in each image; none where all of it is one grey level."""
+
+    def __init__(self, infer: Infer, task: Task, ink: Ink) -> None:
+        self.infer, self.task, self.ink = infer, task, ink
+
+    def _read(self, images: Sequence[tuple[Grey, float]]) -> list[Reading]:
+        converted = [convert(grey, self.task, self.ink) for grey, _ in images]
+        rows = self.infer(np.stack(converted)) if converted else ()
         readings = []
-        for (grey, scale), image, row in zip(decoded, images, self.infer(images), strict=True):
+        for (grey, scale), image, row in zip(images, converted, rows, strict=True):
             width, height = (round(side * scale) for side in grey.shape[::-1])
             label = int(row.argmax())
-            read = Digit(label, float(row[label]), row, (0, 0, width, height), image, self.symbols.classes)
-            readings.append(Reading([[[read]]] if image.min() < image.max() else []))
+            symbol = Digit(label, float(row[label]), row, (0, 0, width, height), image, self.task.classes)
+            readings.append(Reading([[[symbol]]] if image.min() < image.max() else []))
         return readings
 
-    def _accepted(self, merged: Merged, area: int) -> NDArray[np.bool_]:
-        """Return for each place whether it is a digit, bool (N,), in an image of this ``area`` in pixels."""
-        settings = self.reader.settings
-        accepted = merged.scores >= settings.accepted
-        if accepted.any():
-            sizes = longer_sides(merged.boxes)
-            accepted &= sizes > settings.smallest * usual_size(Merged(*(each[accepted] for each in merged)))
-            surest = settings.surest + settings.emptier * np.log2(area / sizes**2)
-            accepted &= (accepted & (merged.scores >= surest)).any()
-        return np.asarray(accepted, np.bool_)
 
-    def _reading(
-        self,
-        wide: tuple[Grey, int],
-        merged: Merged,
-        accepted: NDArray[np.bool_],
-        seen: NDArray[np.uint8],
-        named: NDArray[np.float32],
-        scale: float,
-    ) -> Reading:
-        if not len(accepted):
-            return Reading([])
-        settings, (grey, margin) = self.reader.settings, wide
-        inked = seen.any(axis=(1, 2))
-        weight = settings.vote * np.where(touching(merged.boxes, settings.near)[accepted], settings.touching, 1) * inked
-        both = merged.labels[accepted] ** (1 - weight[:, None]) * np.maximum(named, 1e-4) ** weight[:, None]
-        labels, images = merged.labels.copy(), np.zeros((len(accepted), SIDE, SIDE), np.uint8)
-        labels[accepted], images[accepted] = both / both.sum(axis=1, keepdims=True), seen
-        constant, there, label = settings.calibration
-        odds = constant + there * log_odds(merged.scores) + label * log_odds(labels.max(axis=1))
-        certain = 1 / (1 + np.exp(-odds))
+@dataclass
+class Page:
+    """An image on its way through the reader.
+
+    pixels: uint8 (H, W), shrunk if it was large, and padded if a digit in it was cut out tightly
+    scale: how many pixels of the image one of these is wide
+    margin: by how many pixels it was padded
+    lone: the box of the only piece of ink, float32 (4,), if there is one and no other
+    turns: by how many quarters of a circle it was turned to the left
+    candidates: what may be digits
+    digits: what is seen as digits, none of them twice
+    accepted: bool (N,), which of them are digits
+    strokes: uint8 (M, 28, 28), those of each that is accepted, in MNIST's format
+    probabilities: float32 (N, 10), of each class, that of the accepted ones with the vote of MNIST's network
+    certain: float32 (N,), how probable it is that each is read rightly
+    """
+
+    pixels: Grey
+    scale: float
+    margin: int
+    lone: NDArray[np.float32] | None
+    turns: int = 0
+    candidates: Candidates = field(init=False)
+    digits: Detections = field(init=False)
+    accepted: NDArray[np.bool_] = field(init=False)
+    strokes: NDArray[np.uint8] = field(init=False)
+    probabilities: NDArray[np.float32] = field(init=False)
+    certain: NDArray[np.float32] = field(init=False)
+
+    @property
+    def sense(self) -> float:
+        """How much sense it makes: how many digits more are probably right than wrong."""
+        return float((2 * self.certain[self.accepted] - 1).sum())
+
+    def in_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return ``boxes``, float32 (N, 4), in pixels of the image, from its upper left corner."""
+        height, width = (side - 2 * self.margin for side in self.pixels.shape)
         # Without the margin, into which a digit's box may reach.
-        boxes = (merged.boxes - margin).clip(0, [side - 2 * margin for side in grey.shape[::-1]] * 2) * scale
+        left, top, right, bottom = ((boxes - self.margin).clip(0, [width, height] * 2) * self.scale).T
+        wide, high = width * self.scale, height * self.scale
+        for _ in range(self.turns):
+            left, top, right, bottom, wide, high = high - bottom, left, high - top, right, high, wide
+        return np.stack([left, top, right, bottom], axis=1)
+
+
+class DigitRecognizer(Recognizer):
+    """Reads the digits of an image: drawn, scanned or photographed, dark on light or light on dark."""
+
+    task = DIGITS
+
+    def __init__(self, infer: Infer, reader: Reader) -> None:
+        """infer: MNIST's network, which has a vote on which digit one is."""
+        self.infer, self.reader, self.settings = infer, reader, reader.settings
+
+    def _read(self, images: Sequence[tuple[Grey, float]]) -> list[Reading]:
+        pages = [self._load(*image) for image in images]
+        self._see(pages)
+        return [self._arrange(self._look_again(page)) for page in pages]
+
+    def _see(self, pages: Sequence[Page]) -> None:
+        """Find the digits of each page."""
+        self._propose(pages)
+        self._classify(pages)
+        self._vote(pages)
+
+    def _look_again(self, page: Page) -> Page:
+        """Return the page as it makes the most sense: as it is or, if that is little, turned or enlarged."""
+        settings, others, certain = self.settings, list[Page](), page.certain[page.accepted]
+        # A digit alone tells little of how a page is turned, and nothing is to be gained where hardly anything is seen.
+        if page.lone is not None or len(page.accepted) < 2:
+            return page
+        sizes = (page.digits.boxes[:, 2:] - page.digits.boxes[:, :2]).max(axis=1)
+        if not len(certain) or certain.mean() < settings.turn_below:
+            for turns in (1, 2, 3):
+                pixels = np.ascontiguousarray(np.rot90(page.pixels, turns))
+                others.append(Page(pixels, page.scale, page.margin, None, turns))
+        if np.median(sizes[page.accepted] if len(certain) else sizes) < settings.enlarge_below:
+            larger = cv2.resize(page.pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+            others.append(Page(np.asarray(larger, np.uint8), page.scale / 2, 2 * page.margin, None))
+        for other in others:
+            self._see([other])
+        best = max(others, key=lambda other: other.sense, default=page)
+        return best if best.sense > page.sense + settings.min_gain else page
+
+    def _load(self, grey: Grey, scale: float) -> Page:
+        lone = find_lone_ink(grey)
+        pixels, margin = pad_cut_out(grey, lone, self.settings)
+        return Page(pixels, scale, margin, lone if lone is None else lone + margin)
+
+    def _propose(self, pages: Sequence[Page]) -> None:
+        """Find the candidates of each page."""
+        for _, group in groupby(pages, key=lambda page: page.pixels.shape):
+            alike = list(group)
+            found = find_candidates(np.stack([page.pixels for page in alike]), self.reader.detector, self.settings)
+            for page, candidates in zip(alike, found, strict=True):
+                page.candidates = candidates
+                if page.lone is not None:
+                    page.candidates = joined([lone_candidates(page.pixels, page.lone, self.settings), candidates])
+
+    def _classify(self, pages: Sequence[Page]) -> None:
+        """Classify the candidates of each page, fuse those of the same digit, and accept those that are digits."""
+        classified = _run(self.reader.classifier, [page.candidates.crops for page in pages], CLASSES)
+        for page, rows in zip(pages, classified, strict=True):
+            page.digits = fuse(page.candidates, rows, self.settings)
+            # In a picture of one digit there are no other places to be mistaken in.
+            area = page.pixels.size if page.lone is None else int(np.prod(page.lone[2:] - page.lone[:2]))
+            page.accepted = accept(page.digits, area, self.settings)
+
+    def _vote(self, pages: Sequence[Page]) -> None:
+        """Let MNIST's network vote on which digits the accepted ones are."""
+        for page in pages:
+            cut = [strokes(page.pixels, box, self.settings.ink) for box in page.digits.boxes[page.accepted]]
+            page.strokes = np.array(cut, np.uint8).reshape(-1, SIDE, SIDE)
+        for page, named in zip(pages, _run(self.infer, [page.strokes for page in pages], 10), strict=True):
+            page.probabilities = page.digits.class_probabilities.copy()
+            close = touching(page.digits.boxes, self.settings.touching_distance)[page.accepted]
+            # Where no ink was found, MNIST's network has seen nothing.
+            seen = page.strokes.any(axis=(1, 2))
+            weight = (self.settings.mnist_weight * np.where(close, self.settings.touching_factor, 1) * seen)[:, None]
+            voted = page.probabilities[page.accepted] ** (1 - weight) * np.maximum(named, 1e-4) ** weight
+            page.probabilities[page.accepted] = voted / voted.sum(axis=1, keepdims=True)
+            constant, score_factor, class_factor = self.settings.calibration
+            best = page.probabilities.max(axis=1, initial=0)
+            odds = constant + score_factor * log_odds(page.digits.scores) + class_factor * log_odds(best)
+            page.certain = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+    def _arrange(self, page: Page) -> Reading:
+        """Return the digits of a page in lines, each with the probability that it is right."""
+        images = np.zeros((len(page.accepted), SIDE, SIDE), np.uint8)
+        images[page.accepted] = page.strokes
         digits = [
             Digit(int(row.argmax()), float(probability), row, _box(box), image)
-            for row, probability, box, image in zip(labels, certain, boxes, images, strict=True)
+            for row, probability, box, image in zip(
+                page.probabilities, page.certain, page.in_image(page.digits.boxes), images, strict=True
+            )
         ]
-        kept = np.flatnonzero(accepted)
-        arranged = arrange(merged.boxes[kept], settings.lines)
-        lines = [[[digits[kept[each]] for each in word] for word in line] for line in arranged]
-        return Reading(lines, [digits[each] for each in np.flatnonzero(~accepted)])
-
-
-def _network(folder: Path, name: str, threads: int) -> Run:
-    file, (given, returned) = folder / f"{name}.onnx", SHAPES[name]
-    run = networks.load(file, name, threads)
-    try:
-        shape = run(np.zeros(given, np.float32)).shape
-    except Exception:  # ONNX Runtime raises its own exceptions.
-        shape = ()
-    if shape != returned:
-        raise InputError(f"{file}: not the reader's {name}; make it with: dvc --cd reader repro {name}")
-    return run
+        places = np.flatnonzero(page.accepted)
+        arranged = arrange(page.digits.boxes[places], self.settings.lines)
+        lines, signs = [], list[Sign]()
+        for line in arranged:
+            words = list[list[Digit]]()
+            for word in line:
+                words.append([])
+                for index, following in zip_longest(word, word[1:]):
+                    place, sign = places[index], None
+                    if following is not None:
+                        before, after = (page.digits.boxes[places[each]].tolist() for each in (index, following))
+                        sign = find_sign(page.pixels, before, after, self.settings.signs)
+                    words[-1].append(digits[place]._replace(sign=sign.name if sign else ""))
+                    if sign:
+                        (box,) = page.in_image(np.array([sign.box], np.float32))
+                        signs.append(Sign(sign.name, _box(box)))
+                        words.append([])
+            lines.append(words)
+        rejected = [digits[place] for place in np.flatnonzero(~page.accepted)]
+        return Reading(lines, rejected, signs, 90 * page.turns)
 
 
 def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -211,12 +310,16 @@ def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.log(clipped / (1 - clipped)), np.float32)
 
 
-def _run(run: Run, images: Sequence[NDArray[Any]], columns: int) -> list[NDArray[np.float32]]:
-    """Run a network on the images of all pictures together; return its rows for those of each picture."""
-    joined = np.concatenate(images)
-    rows = [run(joined[start : start + SPLIT]) for start in range(0, len(joined), SPLIT)]
-    ends = np.cumsum([len(each) for each in images])[:-1]
-    return np.split(np.concatenate([np.zeros((0, columns), np.float32), *rows]), ends)
+def _run(
+    run: Callable[[NDArray[Any]], NDArray[np.float32]], images: Sequence[NDArray[Any]], classes: int
+) -> list[NDArray[np.float32]]:
+    """Run a network on the arrays of all images together; return its rows for those of each image."""
+    if not images:
+        return []
+    whole = np.concatenate(images)
+    rows = [run(whole[start : start + MAX_CROPS]) for start in range(0, len(whole), MAX_CROPS)]
+    ends = np.cumsum([len(array) for array in images])[:-1]
+    return np.split(np.concatenate([np.zeros((0, classes), np.float32), *rows]), ends)
 
 
 def _box(sides: NDArray[np.float32]) -> tuple[int, int, int, int]:
@@ -224,16 +327,16 @@ def _box(sides: NDArray[np.float32]) -> tuple[int, int, int, int]:
     return left, top, max(1, right - left), max(1, bottom - top)
 
 
-def _batches(sources: Iterable[Source]) -> Iterator[list[tuple[Grey, float] | InputError]]:
-    batch, pixels = list[tuple[Grey, float] | InputError](), 0
+def _batches(sources: Iterable[Source]) -> Iterator[list[Decoded]]:
+    batch, pixels = list[Decoded](), 0
     for source in sources:
         try:
-            decoded = decoding.decode(source)
-            pixels += decoded[0].size
-            batch.append(decoded)
+            grey, scale = decode(source)
+            pixels += grey.size
+            batch.append((grey, scale))
         except InputError as error:
             batch.append(error)
-        if len(batch) >= BATCH or pixels >= PIXELS:
+        if len(batch) >= BATCH or pixels >= MAX_PIXELS:
             yield batch
             batch, pixels = [], 0
     if batch:

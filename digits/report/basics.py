@@ -4,6 +4,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -13,6 +14,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from digits.core.files import replacing
+
+# The user's own matplotlibrc would give other figures.
+matplotlib.rcdefaults()
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.integer[Any]]
@@ -36,14 +40,18 @@ FONTS = [
 # How a text with names of classes is drawn: a name may contain what Matplotlib would take for a formula.
 NAMED: dict[str, Any] = {"family": FONTS, "parse_math": False}
 
-# A logarithmic axis is linear from here down to 0, which would otherwise have no place: one error in 10,000 images.
-LEAST = 1e-4
+# One error in 10,000 images. From here down to 0, which a logarithmic axis does not have, the axis is linear.
+LINEAR_BELOW = 1e-4
 
 
 def save(figure: Figure, path: Path, dpi: int) -> None:
-    """Write ``figure`` as a PNG whose bytes depend on what it shows alone, not on the version of Matplotlib."""
+    """Write ``figure``: as a JPEG if ``path`` is named so, or else as a PNG whose bytes depend on what it shows alone,
+    not on the version of Matplotlib."""
     with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            figure.savefig(partial, format="jpeg", dpi=dpi)
+        else:
+            figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
 
 
 def show(axes: Axes, image: Images) -> None:
@@ -52,20 +60,20 @@ def show(axes: Axes, image: Images) -> None:
     axes.set(xticks=[], yticks=[])
 
 
-def readable(name: str, most: int = 20) -> str:
-    """Return ``name`` as a figure shows it: without its middle if its ``width`` is above ``most``, and with the code
+def readable(name: str, limit: int = 20) -> str:
+    """Return ``name`` as a figure shows it: without its middle if its ``width`` is above ``limit``, and with the code
     point, such as U+304A, of a character that none of ``FONTS`` has."""
-    shown = " ".join("".join(each if _has_glyph(each) else f" U+{ord(each):04X} " for each in name).split())
-    cut, kept = shown, most - 1
+    shown = " ".join("".join(letter if _has_glyph(letter) else f" U+{ord(letter):04X} " for letter in name).split())
+    cut, kept = shown, limit - 1
     # Names that begin alike, such as class 11 and class 12, differ at the end.
-    while width(cut) > most:
+    while width(cut) > limit:
         cut, kept = f"{shown[: kept - kept // 2]}…{shown[len(shown) - kept // 2 :]}", kept - 1
     return cut
 
 
 def width(text: str) -> int:
     """Return how many letters wide the longest line of ``text`` is; a Chinese or Japanese character counts as two."""
-    return max(sum(1 + (unicodedata.east_asian_width(each) in "WF") for each in line) for line in text.split("\n"))
+    return max(sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in line) for line in text.split("\n"))
 
 
 def _has_glyph(character: str) -> bool:
@@ -89,12 +97,12 @@ def confidence(probability: float) -> str:
 
 
 def logarithmic(axis: XAxis | YAxis, as_percent: bool = False) -> None:
-    """Make ``axis`` logarithmic down to ``LEAST``, with plain numbers as ticks. Call it once everything is drawn."""
-    getattr(axis.axes, f"set_{axis.axis_name}scale")("symlog", linthresh=LEAST)
+    """Make ``axis`` logarithmic, with plain numbers as ticks, and linear near 0. Call it once everything is drawn."""
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("symlog", linthresh=LINEAR_BELOW)
     axis.axes.autoscale_view()
     low, high = sorted(axis.get_view_interval())
-    # The part from 0 to LEAST is as long as a decade.
-    span = high / low if low > LEAST else 10 * high / LEAST
+    # The part from 0 to LINEAR_BELOW is as long as a decade.
+    span = high / low if low > LINEAR_BELOW else 10 * high / LINEAR_BELOW
     # As many ticks as fit beside each other; within a decade these would be too few, or none.
     steps = (1, 2, 5) if span < 100 else (1,)
     fixed = FixedLocator([0.0, *(step * 10.0**power for power in range(-4, 3) for step in steps)])

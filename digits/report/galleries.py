@@ -10,26 +10,23 @@ from numpy.typing import NDArray
 from digits.report.basics import NAMED, RIGHT, WRONG, Images, Labels, confidence, readable, show, width
 
 COLUMNS = 10
-# So that a figure of a thousand classes is drawn in seconds, and its images can still be found.
-MOST = 100
+# More take long to draw, and are hard to find in the figure.
+MAX_IMAGES = 100
 LEGEND = "true → predicted, and the probability of the prediction"
 # How many letters fit above an image: in a line at the usual size, and in a name at the smallest.
-LINE, NAME = 9, 12
+LETTERS_PER_LINE, LETTERS_PER_NAME = 9, 12
 
 
-def of_each_class(labels: Labels, classes: int, count: int = 1, most: int = MOST) -> NDArray[np.intp]:
-    """Return the indices of the first ``count`` images of each of so many ``classes`` in ``labels`` (N,): one of each,
-    and again one of each, up to ``most``.
-
-    A class with fewer images, or none, has fewer indices, or none.
-    """
-    found = [np.flatnonzero(labels == label)[:count] for label in range(classes)]
-    return np.array([places[row] for row in range(count) for places in found if row < len(places)][:most])
+def of_each_class(labels: Labels, classes: int, count: int = 1, limit: int = MAX_IMAGES) -> NDArray[np.intp]:
+    """Return the indices of the first ``count`` images of each class in ``labels`` (N,), or of all if there are fewer:
+    one of each class, and again one of each, up to ``limit``."""
+    firsts = [np.flatnonzero(labels == label)[:count] for label in range(classes)]
+    return np.array([indices[row] for row in range(count) for indices in firsts if row < len(indices)][:limit])
 
 
 def examples(images: Images, labels: Labels, classes: Sequence[str]) -> Figure:
     """Draw training images, uint8 (N, 28, 28), under the names in ``classes`` of their labels (N,)."""
-    captions = [readable(classes[label], NAME) for label in labels]
+    captions = [readable(classes[label], LETTERS_PER_NAME) for label in labels]
     return _grid(images, captions, f"Training images{_part(labels, classes)} under their labels")
 
 
@@ -41,9 +38,9 @@ def predictions(
 
 
 def mistakes(
-    images: Images, labels: Labels, probabilities: NDArray[np.floating[Any]], most: int, classes: Sequence[str]
+    images: Images, labels: Labels, probabilities: NDArray[np.floating[Any]], limit: int, classes: Sequence[str]
 ) -> Figure:
-    """Draw at most ``most`` of the test images that ``probabilities`` (N, classes) predict wrongly, the most confident
+    """Draw at most ``limit`` of the test images that ``probabilities`` (N, classes) predict wrongly, the most confident
     first."""
     highest = probabilities.max(axis=1)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
@@ -52,7 +49,7 @@ def mistakes(
         figure = Figure(figsize=(5, 1))
         figure.text(0.5, 0.5, count, ha="center", va="center")
         return figure
-    shown = wrong[np.argsort(-highest[wrong], kind="stable")][:most]
+    shown = wrong[np.argsort(-highest[wrong], kind="stable")][:limit]
     order = "the most confident first" if len(shown) == len(wrong) else f"the {len(shown)} most confident"
     title = f"{count}, {order}\n({LEGEND})"
     return _predictions(images[shown], labels[shown], probabilities[shown], classes, title)
@@ -80,13 +77,13 @@ def _predictions(
 ) -> Figure:
     predicted = probabilities.argmax(axis=1)
     pairs = [
-        (readable(classes[label], NAME), readable(classes[each], NAME))
-        for label, each in zip(labels, predicted, strict=True)
+        tuple(readable(classes[label], LETTERS_PER_NAME) for label in pair)
+        for pair in zip(labels, predicted, strict=True)
     ]
-    arrow = " → " if max(width(f"{true} → {each}") for true, each in pairs) <= LINE else "\n→ "
+    arrow = " → " if max(width(" → ".join(pair)) for pair in pairs) <= LETTERS_PER_LINE else "\n→ "
     captions = [
-        f"{true}{arrow}{each}\n{confidence(probability)}"
-        for (true, each), probability in zip(pairs, probabilities.max(axis=1), strict=True)
+        f"{arrow.join(pair)}\n{confidence(probability)}"
+        for pair, probability in zip(pairs, probabilities.max(axis=1), strict=True)
     ]
     return _grid(images, captions, title, np.where(predicted == labels, RIGHT, WRONG).tolist())
 
@@ -99,7 +96,7 @@ def _grid(images: Images, captions: Sequence[str], title: str, colours: Sequence
     height = rows * (1 + 0.2 * lines) + 0.2 * (title.count("\n") + 1) + 0.1
     figure = Figure(figsize=(COLUMNS, height), layout="constrained")
     figure.suptitle(title, fontsize=12)
-    size = 11 * min(1, LINE / max(map(width, captions)))
+    size = 11 * min(1, LETTERS_PER_LINE / max(map(width, captions)))
     places = figure.subplots(rows, COLUMNS, squeeze=False, subplot_kw={"anchor": "S"}).ravel()
     for axes in places:
         axes.axis("off")

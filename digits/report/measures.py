@@ -9,45 +9,45 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from digits.core.confusion import MOST, matrix, most_confused
 from digits.report.basics import BLUE, NAMED, Labels, percent, readable, width
 
 # The same for every run, so that the colours of two figures can be compared: from one image in a thousand, which is
 # one of a digit of MNIST's test set, to one in five.
-RANGE = (0.001, 0.2)
+COLOUR_RANGE = (0.001, 0.2)
+# More classes cannot be told apart.
+MAX_CLASSES = 30
 PERCENT = FuncFormatter(lambda value, _: percent(value))
 
 
-def confusion(labels: Labels, predicted: Labels, classes: Sequence[str]) -> Figure:
-    """Draw how often images with each of ``labels`` (N,) were ``predicted`` (N,) as each of ``classes``, or of the
-    ``MOST`` that are confused most often.
+def confusion(labels: Labels, predicted: Labels, classes: Sequence[str], shown: Sequence[int]) -> Figure:
+    """Draw how many images with each of ``labels`` (N,) were ``predicted`` (N,) as each label, of the ``shown`` ones.
 
-    The colour is the fraction of the true class's images, of the mistakes alone.
+    The colour of a mistake is its fraction of the true class's images.
     """
-    counts = matrix(labels, predicted, len(classes))
+    counts = np.zeros((len(classes), len(classes)), int)
+    np.add.at(counts, (labels, predicted), 1)
     wrong = counts * ~np.eye(len(classes), dtype=bool)
     title = f"{wrong.sum():,} of {counts.sum():,} wrong"
     # Avoids dividing by zero for a class that does not occur.
     fractions = wrong / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shown = most_confused(counts)
     if len(shown) < len(classes):
         title += f"\nthe {len(shown)} of {len(classes):,} classes that are confused most often"
-    counts, fractions = (each[np.ix_(shown, shown)] for each in (counts, fractions))
+    counts, fractions = (matrix[np.ix_(shown, shown)] for matrix in (counts, fractions))
     names = [readable(classes[label]) for label in shown]
     # In inches; ten letters are about one inch wide.
     side, longest = 6.4 + 0.33 * max(0, len(shown) - 10), max(map(width, names))
     upright = (longest + 1) * len(shown) <= 10 * side
     side += 0 if upright else 0.08 * longest
-    norm = LogNorm(*RANGE, clip=True)
+    norm = LogNorm(*COLOUR_RANGE, clip=True)
     figure = Figure(figsize=(side + 1.1, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(np.where(np.eye(len(shown)), 1.0, np.nan), cmap="gray", vmin=0, vmax=1.1)
     image = axes.imshow(np.ma.masked_equal(fractions, 0), cmap="YlOrRd", norm=norm)
     size = 10 if len(shown) <= 10 else 8
-    for true, each in np.argwhere(counts):
-        dark = true != each and norm(fractions[true, each]) > 0.75
-        number = f"{counts[true, each]:,}"
-        axes.text(each, true, number, ha="center", va="center", color="w" if dark else "k", fontsize=size)
+    for row, column in np.argwhere(counts):
+        dark = row != column and norm(fractions[row, column]) > 0.75
+        number = f"{counts[row, column]:,}"
+        axes.text(column, row, number, ha="center", va="center", color="w" if dark else "k", fontsize=size)
     axes.set_xticks(np.arange(len(shown) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(shown) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="#dddddd", linewidth=0.8)
@@ -63,9 +63,8 @@ def confusion(labels: Labels, predicted: Labels, classes: Sequence[str]) -> Figu
 
 
 def accuracy_by_class(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the accuracy of each class, or of the ``MOST`` with the lowest, with its 95 % interval and number of
-    errors."""
-    shown = rows if len(rows) <= MOST else sorted(rows, key=lambda row: float(row["accuracy"]))[:MOST]
+    """Draw the accuracy of each class, or of the 30 with the lowest, with 95 % intervals and numbers of errors."""
+    shown = rows if len(rows) <= MAX_CLASSES else sorted(rows, key=lambda row: float(row["accuracy"]))[:MAX_CLASSES]
     title = "Accuracy on each class of the test set"
     if len(shown) < len(rows):
         title = f"The {len(shown)} of {len(rows):,} classes with the lowest accuracy on the test set"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_images
 
-from reader.drawing.strokes import Mask, Random
+from reader.drawing.type import Mask, Random
 
 Grey = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
@@ -23,7 +23,8 @@ class Page(NamedTuple):
     ink: float32 (H, W), the amount of ink on each pixel, 0 to 1
     paper: float32 (H, W), the brightness of the paper, 0 to 1
     pen: the fraction of the paper's light that full ink lets through
-    boxes: float32 (N, 6), for each digit its left, top, right and bottom, its label, and the fraction that is visible
+    boxes: float32 (N, 6), for each character its left, top, right and bottom, its label (10 of a letter, 11 of another
+        sign), and the fraction that is visible
     size: the usual height of a digit
     """
 
@@ -100,6 +101,13 @@ def picture(page: Page, random: Random) -> Page:
     """A picture, faint below ink; the whole page if there is none."""
     share = random.uniform(0.05, 0.3) if len(page.boxes) else 1
     return page._replace(paper=page.paper * (1 - share) + share * scene(random, page.ink.shape))
+
+
+def bleed(page: Page, random: Random) -> Page:
+    """The other side of the sheet, or the page below, showing through."""
+    other = np.roll(page.ink[:, ::-1], random.integers(0, page.ink.shape), axis=(0, 1))
+    soft = cv2.GaussianBlur(other, (0, 0), random.uniform(0.5, 4)).astype(np.float32)
+    return page._replace(paper=page.paper * (1 - random.uniform(0.05, 0.3) * soft))
 
 
 def blackboard(page: Page, random: Random) -> Page:
@@ -235,7 +243,7 @@ def coarse(image: Mask, page: Page, random: Random) -> tuple[Mask, Boxes]:
 
 
 ON_PAPER: dict[str, Callable[[Page, Random], Page]] = {
-    each.__name__: each for each in (texture, picture, ruled, squared, security, pencil, blackboard)
+    each.__name__: each for each in (texture, picture, ruled, squared, security, bleed, pencil, blackboard)
 }
 THROUGH_LENS: dict[str, Callable[[Mask, Page, Random], tuple[Mask, Boxes]]] = {
     each.__name__: each for each in (table, lamp, shadow, perspective, blur, faded, coarse)

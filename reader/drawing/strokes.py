@@ -1,64 +1,73 @@
 """Digits in many hands, and signs that are no digits, as masks of ink."""
 
 import string
-from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from digits.core.store import Dataset
-
-Mask = NDArray[np.float32]
-Random = np.random.Generator
+from reader.drawing.type import Fonts, Mask, Random, Typed
 
 # Digits are enlarged to this many pixels a side before a pen is drawn with them.
-SIDE = 112
+GLYPH_SIDE = 112
 # A digit mirrored or turned by these quarters of a circle is no digit any more, but still looks written by hand.
 MIRRORED, QUARTERS = (3, 4, 6, 7, 9), {1: (2, 3, 4, 5, 6, 7, 9), 2: (3, 4, 7), 3: (2, 3, 4, 5, 6, 7, 9)}
 # Letters that are digits to anyone who does not see the word they stand in.
 AMBIGUOUS = "oOlIiSsZzBbqgQDjtyf|"
-GREEK = "αβγδεζηθκλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
 SIGNS = "+=?&#%@*xX!:;$€£<>()[]{}/~^"
-WORDS = [
-    "the", "and", "of", "total", "name", "date", "signed", "page", "house", "street", "please", "return", "amount",
-    "number", "phone", "mail", "room", "class", "answer", "line", "add", "plus", "minus", "equal", "sum", "error",
-    "paper", "write", "note", "milk", "bread", "call", "home", "Monday", "Friday", "May", "June", "Anna", "Peter",
-    "Maria", "Ben", "km", "cm", "kg", "EUR", "USD", "pcs", "tel", "fax", "ref", "inv", "max", "min", "avg", "yes",
-    "no", "left", "right", "north", "west", "hundred", "thousand", "only", "payable", "cheque",
-]  # fmt: skip
+TEXT = """
+the and of total name date signed page house street please return amount number phone mail room class answer line add
+plus minus equal sum error paper write note milk bread call home Monday Tuesday Friday Sunday May June July Anna Peter
+Maria Ben km cm kg EUR USD pcs tel fax ref inv max min avg yes no left right north west hundred thousand only payable
+cheque hello with from this that have when your what there which their time about many then them some would make like
+into look more write see people than first water been called who oil its now find long down day did get come made part
+over new sound take little work know place year live me back give most very after thing our just name good sentence
+man think say great where help through much before too mean old any same tell boy follow came want show also around
+form three small set put end does another well large must big even such because turn here why ask went men read need
+land different home us move try kind hand picture again change off play spell air away animal mother world near build
+self earth father apples eggs sugar flour butter price tax paid cash bill order item quantity subtotal balance account
+bank invoice receipt signature address city country school teacher student homework problem solution question score
+grade
+"""
+WORDS = TEXT.split()
 
 
 class Hand:
     """Writes the digits of a dataset, and other signs, with pens of any width."""
 
-    def __init__(self, dataset: Dataset, words: int, seed: int) -> None:
-        """words: the number of different words and letters that ``sign`` chooses from, made once."""
-        self.dataset, self.count, self.seed = dataset, words, seed
+    def __init__(self, dataset: Dataset, fonts: Fonts) -> None:
+        self.dataset, self.fonts = dataset, fonts
+        self.of_label = [np.flatnonzero(dataset.labels == label) for label in range(10)]
 
-    def digit(self, random: Random, european: float = 0.3, printed: float = 0.1) -> tuple[Mask, int]:
+    def digit(
+        self, random: Random, european: float = 0.3, printed: float = 0.1, label: int | None = None
+    ) -> tuple[Mask, int]:
         """Return a digit, float32 (112, 112), 0 to 1, with hard edges, and its label.
 
         european: share of ones with an upstroke and of sevens with a bar, which are rare in MNIST
-        printed: share of digits in the type of a font
+        printed: share of digits of a font
+        label: of the digit, by default any
         """
-        if random.random() < printed:
-            label = int(random.integers(10))
+        label = int(random.integers(10)) if label is None else label
+        if random.random() < printed or not len(self.of_label[label]):
             while True:
-                mask = _pen(_fitted(self._typed(str(label), random)), random)
+                typed = self.fonts.typeset(str(label), self.face(random))
+                mask = _pen(_fitted(typed.mask), random)
                 # A pen may lose hairlines.
                 if (mask > 0.5).sum() > 300:
                     return mask, label
-        chosen = int(random.integers(len(self.dataset.labels)))
-        label, image = int(self.dataset.labels[chosen]), self.dataset.images[chosen]
-        large = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC).astype(np.float32) / np.float32(255)
-        if label in (1, 7) and random.random() < european:
+        image = self.dataset.images[random.choice(self.of_label[label])]
+        large = cv2.resize(image, (GLYPH_SIDE, GLYPH_SIDE), interpolation=cv2.INTER_CUBIC)
+        large = large.astype(np.float32) / np.float32(255)
+        if label == 1 and random.random() < 0.25:
+            large = _straight(random)
+        elif label in (1, 7) and random.random() < european:
             large = np.clip(_european(large, label, random), 0, 1)
         return _pen(large, random), label
+
+    def face(self, random: Random, hands: float = 0.75) -> str:
+        """Return the path of a font, with this probability of handwriting."""
+        return str(random.choice(self.fonts.hands if random.random() < hands else self.fonts.print))
 
     def sign(self, random: Random) -> Mask:
         """Return a word, a letter, or a digit mirrored, turned or scrawled over until it is none.
@@ -76,19 +85,19 @@ class Hand:
                     return np.ascontiguousarray(mask[:, ::-1])
                 if turns and label in QUARTERS[turns] and mask.size:
                     return np.ascontiguousarray(np.rot90(mask, turns))
-        return self.word(random)
+        return _trimmed(self.word(random).mask)
 
     def _scrawled(self, random: Random) -> Mask:
         """A digit with a tail that makes it another sign, as alpha is a zero with a cross."""
-        mask = np.pad(self.digit(random, printed=0.02)[0], SIDE // 2)
+        mask = np.pad(self.digit(random, printed=0.02)[0], GLYPH_SIDE // 2)
         rows, columns = np.nonzero(mask > 0.5)
         if not len(rows):
-            return self.word(random)
+            return _trimmed(self.word(random).mask)
         start = random.integers(len(rows))
         centre = np.array([columns.mean(), rows.mean()])
         point = np.array([columns[start], rows[start]], float)
         away = point - centre + random.normal(0, 8, 2)
-        end = point + away / np.linalg.norm(away) * random.uniform(0.35, 0.8) * SIDE
+        end = point + away / np.linalg.norm(away) * random.uniform(0.35, 0.8) * GLYPH_SIDE
         bend = (point + end) / 2 + random.normal(0, 12, 2)
         steps = np.linspace(0, 1, 20)[:, None]
         curve = (1 - steps) ** 2 * point + 2 * steps * (1 - steps) * bend + steps**2 * end
@@ -100,61 +109,42 @@ class Hand:
         """Return a sign that is about as wide as high, float32 (H, W), no wider margin."""
         while True:
             mask = self.sign(random)
-            if 0.3 < mask.shape[1] / mask.shape[0] < 1.5:
+            if min(mask.shape) > 2 and 0.3 < mask.shape[1] / mask.shape[0] < 1.5:
                 return mask
 
-    def word(self, random: Random) -> Mask:
-        """Return a word or a letter, float32 (H, W), no wider margin."""
-        return self._words[random.integers(len(self._words))].astype(np.float32) / np.float32(255)
-
-    @cached_property
-    def _words(self) -> list[NDArray[np.uint8]]:
-        # Kept as bytes: there are thousands of them.
-        random, words = np.random.default_rng(self.seed), list[NDArray[np.uint8]]()
-        while len(words) < self.count:
-            mask = _trimmed(_wavering(self._typed(_word(random), random), random))
-            if min(mask.shape) > 4:
-                words.append(np.rint(mask * 255).astype(np.uint8))
-        return words
-
-    def _typed(self, text: str, random: Random) -> Mask:
-        """Write ``text`` in a random font, float32 (H, W)."""
-        if random.random() < 0.35 and text.isascii():
-            canvas = np.zeros((110, 70 * len(text) + 60), np.uint8)
-            face = int(random.integers(8)) | (16 if random.random() < 0.3 else 0)
-            cv2.putText(canvas, text, (20, 70), face, 1.6, 255, int(random.integers(2, 7)), cv2.LINE_AA)
-        else:
-            # The hands have no Greek letters.
-            fonts = self._fonts if text.isascii() else [name for name in self._fonts if "mpl-data" in name]
-            font = ImageFont.truetype(fonts[random.integers(len(fonts))], 56)
-            image = Image.new("L", (int(font.getlength(text)) + 60, 110))
-            ImageDraw.Draw(image).text((25, 15), text, 255, font=font)
-            canvas = np.asarray(image)
-        return canvas.astype(np.float32) / np.float32(255)
-
-    @cached_property
-    def _fonts(self) -> list[str]:
-        usual = Path(matplotlib.get_data_path(), "fonts", "ttf")
-        names = ("amatic_sc", "AmaticSC-Regular"), ("amatic_sc", "AmaticSC-Bold"), ("intuitive", "Intuitive")
-        hands = [Path(str(files(f"font_{package}") / "files" / f"{name}.ttf")) for package, name in names]
-        # The other families of Matplotlib have parts of signs.
-        typed = sorted(path for path in usual.glob("*.ttf") if path.stem.startswith(("DejaVuS", "STIXGeneral")))
-        return [str(path) for path in (*typed, *hands * 3) if "Display" not in path.stem]
+    def word(self, random: Random) -> Typed:
+        """Return a word, letters or signs, in any font and script."""
+        while True:
+            if random.random() < 0.25:
+                face = str(random.choice(self.fonts.scripts))
+                text = "".join(random.choice(self.fonts.letters(face), random.integers(1, 6)))
+            else:
+                face, text = self.face(random), _word(random)
+            typed = self.fonts.typeset(text, face)
+            if min(typed.mask.shape) > 4:
+                return typed._replace(mask=_wavering(typed.mask, random))
 
 
 def _word(random: Random) -> str:
     letters = [each for each in string.ascii_letters if each not in AMBIGUOUS]
     kind = random.random()
-    if kind < 0.3:
+    if kind < 0.25:
         # Alone, or nearly, only letters that nobody would take for a digit.
         return "".join(random.choice(letters, random.integers(1, 4)))
-    if kind < 0.45:
-        return "".join(random.choice(list(GREEK), random.integers(1, 3)))
-    if kind < 0.7:
-        return str(random.choice(WORDS))
     if kind < 0.8:
+        return str(random.choice(WORDS))
+    if kind < 0.9:
         return str(random.choice(list(SIGNS)))
     return "".join(random.choice([*letters, *AMBIGUOUS], random.integers(4, 10)))
+
+
+def _straight(random: Random) -> Mask:
+    """A one of a single straight stroke."""
+    lean, wide = random.normal(0, 10), int(random.integers(6, 13))
+    canvas = np.zeros((GLYPH_SIDE, GLYPH_SIDE), np.float32)
+    ends = [(round(8 * (GLYPH_SIDE / 2 + sign * lean)), round(8 * (GLYPH_SIDE / 2 - sign * 40))) for sign in (-1, 1)]
+    cv2.line(canvas, ends[0], ends[1], 1.0, wide, cv2.LINE_AA, 3)
+    return canvas
 
 
 def _pen(large: Mask, random: Random) -> Mask:
@@ -208,14 +198,13 @@ def _european(large: Mask, label: int, random: Random) -> Mask:
 
 
 def _wavering(mask: Mask, random: Random) -> Mask:
-    """Shear and bend type as a hand would."""
+    """Bend type as a hand would."""
     height, width = mask.shape
     strength = random.uniform(0, 45)
     bend = [cv2.GaussianBlur(random.standard_normal((height, width)).astype(np.float32), (0, 0), 9) for _ in range(2)]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    shear = random.uniform(-0.4, 0.4)
-    across = (x + strength * bend[0] + shear * (y - height / 2)).astype(np.float32)
-    return cv2.remap(mask, across, (y + strength * bend[1]).astype(np.float32), cv2.INTER_LINEAR).astype(np.float32)
+    across, down = ((place + strength * part).astype(np.float32) for place, part in zip((x, y), bend, strict=True))
+    return cv2.remap(mask, across, down, cv2.INTER_LINEAR).astype(np.float32)
 
 
 def _trimmed(mask: Mask) -> Mask:
@@ -226,11 +215,11 @@ def _trimmed(mask: Mask) -> Mask:
 def _fitted(mask: Mask) -> Mask:
     """Return the ink in the middle of (112, 112), as large as MNIST's."""
     ink = _trimmed(mask)
-    factor = 0.7 * SIDE / max(ink.shape)
+    factor = 0.7 * GLYPH_SIDE / max(ink.shape)
     small = cv2.resize(
         ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     )
-    canvas = np.zeros((SIDE, SIDE), np.float32)
-    top, left = ((SIDE - side) // 2 for side in small.shape)
+    canvas = np.zeros((GLYPH_SIDE, GLYPH_SIDE), np.float32)
+    top, left = ((GLYPH_SIDE - side) // 2 for side in small.shape)
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
     return canvas

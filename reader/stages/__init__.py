@@ -1,3 +1,5 @@
 """Programs, one for each stage."""
 
-from digits.core import interrupts as interrupts
+from digits.core.errors import start_program
+
+start_program()

@@ -1,52 +1,49 @@
-"""Train the network that finds digits, on random windows of the pages."""
+"""Train the detector of digits, on random windows of the pages."""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from digits.core.job import run_stage
+from digits.core.errors import run_main
 from digits.core.params import Pixels, Share
 from digits.model import backend
-from digits.model.training import make_deterministic
-from digits.reading.levels import STRIDE, normalized
-from reader import drawn, networks, sections, training
-from reader.drawn import PAGES, Drawn
-from reader.networks import UNIT
-from reader.sections import Channels, Trained
-from reader.training import Batch
+from digits.reading.classes import LETTER
+from digits.reading.normalization import STRIDE, normalized
+from reader import architectures, data, training
+from reader.architectures import UNIT
+from reader.data import MODELS, PAGES, Pages
+from reader.training import Batch, Channels, Training
 
 
-class Detector(Trained):
+class Detector(Training):
     window: Annotated[int, Field(ge=64, le=512, multiple_of=16)]
     channels: Channels
-    surroundings: Annotated[int, Field(ge=3, le=999)]
-    floor: Annotated[float, Field(gt=0, le=255)]
-    sizes: tuple[Pixels, Pixels]
-    learned: tuple[Pixels, Pixels]
-    visible: tuple[Share, Share]
-    flipped: Share
-    boxes: Annotated[float, Field(ge=0, le=100)]
-    labels: Annotated[float, Field(ge=0, le=100)]
+    normalization_window: Annotated[int, Field(ge=3, le=999)]
+    normalization_floor: Annotated[float, Field(gt=0, le=255)]
+    digit_sizes: tuple[Pixels, Pixels]
+    ignored_sizes: tuple[Pixels, Pixels]
+    visible_fractions: tuple[Share, Share]
+    inverted_share: Share
+    box_weight: Annotated[float, Field(ge=0, le=100)]
+    class_weight: Annotated[float, Field(ge=0, le=100)]
 
 
-def main(folder: Path) -> None:
-    section, pages = sections.load("detector", Detector), drawn.load(folder / PAGES)
-    backend.use(section.threads)
-    make_deterministic(section.seed)
-    model = networks.detector(section.channels)
-    loss = networks.detector_loss(section.boxes, section.labels)
-    state = training.fit(model, loss, partial(_batch, pages, section), section, folder, "detector", folder / PAGES)
-    examples = (_batch(pages, section, step)[0] for step in range(section.examples))
-    file = folder / "models" / "detector.onnx"
-    training.export(networks.as_peaks(model), file, (None, None, None, 2), examples)
+def main() -> None:
+    section, pages = data.load_section("detector", Detector), data.load_pages()
+    backend.use(section.parts)
+    backend.make_deterministic(section.seed)
+    model = architectures.detector(section.channels)
+    loss = architectures.detector_loss(section.box_weight, section.class_weight)
+    state = training.fit(model, loss, partial(_batch, pages, section), section, "detector", PAGES)
+    examples = (_batch(pages, section, step)[0] for step in range(section.calibration_batches))
+    training.export(architectures.as_peaks(model), MODELS / "detector.onnx", (None, None, None, 2), examples)
     state.unlink()
 
 
-def _batch(pages: Drawn, section: Detector, step: int) -> Batch:
+def _batch(pages: Pages, section: Detector, step: int) -> Batch:
     random = np.random.default_rng([section.seed, step])
     chosen = [pages[int(number)] for number in random.integers(len(pages), size=section.batch_size)]
     windows, targets = zip(*(_sample(page, boxes, section, random) for page, boxes in chosen), strict=True)
@@ -62,9 +59,10 @@ def _sample(
         int(random.integers(min(0, section.window - side), max(0, section.window - side) + 1)) for side in page.shape
     )
     part = page[max(0, -top) :, max(0, -left) :][: section.window, : section.window]
-    y, x, sign = max(0, top), max(0, left), -1 if random.random() < section.flipped else 1
+    y, x, sign = max(0, top), max(0, left), -1 if random.random() < section.inverted_share else 1
     inside = window[y : y + part.shape[0], x : x + part.shape[1]]
-    inside[..., 0], inside[..., 1] = sign * normalized(part, section.surroundings, section.floor), 1
+    inside[..., 0] = sign * normalized(part, section.normalization_window, section.normalization_floor)
+    inside[..., 1] = 1
     shifted = boxes + np.array([left, top, left, top, 0, 0])
     return window, _targets(shifted, (x, y, x + part.shape[1], y + part.shape[0]), section)
 
@@ -76,15 +74,15 @@ def _targets(boxes: NDArray[np.float64], inside: tuple[int, int, int, int], sect
     heat, weight, near = (np.full((side, side), value, np.float32) for value in (0, 1, 0))
     details, nearest = np.zeros((side, side, 5), np.float32), np.full((side, side), np.inf)
     y, x = (np.mgrid[0:side, 0:side] + 0.5).astype(np.float32) * STRIDE
-    for left, top, right, bottom, label, visible in boxes.tolist():
+    for left, top, right, bottom, label, visible in boxes[boxes[:, 4] < LETTER].tolist():
         width, height = max(1.0, right - left), max(1.0, bottom - top)
         across = max(0.0, min(right, inside[2]) - max(left, inside[0])) / width
         down = max(0.0, min(bottom, inside[3]) - max(top, inside[1])) / height
         visible, size = min(visible, across * down), max(width, height)
-        if visible <= section.visible[0] or not section.learned[0] <= size <= section.learned[1]:
+        if visible <= section.visible_fractions[0] or not section.ignored_sizes[0] <= size <= section.ignored_sizes[1]:
             continue
         dx, dy = x - (left + right) / 2, y - (top + bottom) / 2
-        if visible < section.visible[1] or not section.sizes[0] <= size <= section.sizes[1]:
+        if visible < section.visible_fractions[1] or not section.digit_sizes[0] <= size <= section.digit_sizes[1]:
             weight[(abs(dx) < max(6, 0.35 * width)) & (abs(dy) < max(6, 0.35 * height))] = 0
             continue
         spread = [max(0.4 * STRIDE, 0.13 * length) for length in (width, height)]
@@ -92,7 +90,7 @@ def _targets(boxes: NDArray[np.float64], inside: tuple[int, int, int, int], sect
         distance = dx**2 + dy**2
         own = (abs(dx) <= 1.5 * STRIDE) & (abs(dy) <= 1.5 * STRIDE) & (distance < nearest)
         nearest[own], near[own] = distance[own], 1
-        sides = [each / UNIT for each in (x - left, y - top, right - x, bottom - y)]
+        sides = [side / UNIT for side in (x - left, y - top, right - x, bottom - y)]
         details[own] = np.stack([*sides, np.full_like(x, label)], axis=-1)[own]
         row, column = (
             min(side - 1, max(0, int(middle // STRIDE))) for middle in ((top + bottom) / 2, (left + right) / 2)
@@ -104,4 +102,4 @@ def _targets(boxes: NDArray[np.float64], inside: tuple[int, int, int, int], sect
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_main(main)

@@ -1,4 +1,4 @@
-"""A real server that gets damaged images: each answer is one line of JSON, and it outlives them in little memory."""
+"""A real server that is sent damaged images: it answers in one line of JSON, survives, and needs little memory."""
 
 import contextlib
 import http.client
@@ -14,10 +14,9 @@ import numpy as np
 from benchmarks import processes
 from tests.attacks.images import FORMATS, damaged, encoded
 
-# Bytes that the server may have taken at any time, and seconds until it answers.
-MOST, SECONDS = 600_000_000, 30
+# The server's peak memory in bytes, and seconds until it answers.
+MAX_MEMORY, SECONDS = 600_000_000, 30
 ANSWERS = (200, 413, 415, 422)
-# What else is sent: nothing, text, zeros, a form without an end, and more than the server takes.
 OTHERS = {
     "nothing": b"",
     "text": b"no image",
@@ -28,8 +27,8 @@ OTHERS = {
 
 
 def attack(seed: int, long: bool) -> Iterator[tuple[str, str]]:
-    with tempfile.TemporaryFile() as told:
-        with processes.serving(told) as (port, process):
+    with tempfile.TemporaryFile() as errors:
+        with processes.serving(errors) as (port, process):
             for name, content in OTHERS.items():
                 yield name, _post(port, content, "multipart/form-data; boundary=a" if "form" in name else "image/png")
             for number in range(seed, seed + (500 if long else 60)):
@@ -41,10 +40,9 @@ def attack(seed: int, long: bool) -> Iterator[tuple[str, str]]:
             yield "a form with all of them", _post(port, _form(*_all(seed)), "multipart/form-data; boundary=a")
             yield "the end", "" if process.poll() is None else f"the server ended: {process.returncode}"
             peak = _peak(process.pid)
-            yield "memory", f"{peak / 1e6:.0f} MB" if peak > MOST else ""
-        told.seek(0)
-        lines = told.read().decode(errors="replace")
-        yield "what it told", lines[-500:]
+            yield "memory", f"{peak / 1e6:.0f} MB" if peak > MAX_MEMORY else ""
+        errors.seek(0)
+        yield "what it printed", errors.read().decode(errors="replace")[-500:]
 
 
 def _all(seed: int) -> Iterator[bytes]:
@@ -62,7 +60,7 @@ def _form(*files: bytes) -> bytes:
 
 
 def _post(port: int, content: bytes, kind: str) -> str:
-    """Return what is wrong with the answer."""
+    """Return what is wrong with the answer, empty if nothing is."""
     connection, start = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS), time.monotonic()
     try:
         with contextlib.closing(connection):
@@ -77,13 +75,13 @@ def _post(port: int, content: bytes, kind: str) -> str:
         decoded = json.loads(text)
     except ValueError as error:
         return f"{answer.status}: no JSON ({error}): {text[:200]}"
-    errors = [each.get("error", "") for each in (decoded if isinstance(decoded, list) else [decoded])]
-    if "\n" in text or any("\n" in each for each in errors):
+    errors = [answer.get("error", "") for answer in (decoded if isinstance(decoded, list) else [decoded])]
+    if "\n" in text or any("\n" in error for error in errors):
         return f"{answer.status}: several lines: {text[:200]}"
     return "" if (answer.status == 200) == ("error" not in decoded) else f"{answer.status}: {text[:200]}"
 
 
 def _peak(pid: int) -> int:
-    """Return the largest memory that a process has had, in bytes."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
-    return int(found[1]) * 1024 if found else MOST + 1
+    """Return the peak memory of a process in bytes."""
+    match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    return int(match[1]) * 1024 if match else MAX_MEMORY + 1

@@ -1,10 +1,12 @@
-import keras
-import numpy as np
+from pathlib import Path
+
 import pytest
+import yaml
 
 from benchmarks import article
 from digits.core import store
 from digits.core.store import Dataset
+from tests.repository import NETWORK
 
 
 def test_the_table_says_how_much_faster_and_slower() -> None:
@@ -16,18 +18,25 @@ def test_the_table_says_how_much_faster_and_slower() -> None:
     ]
 
 
-def test_the_script_trains_the_network_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = np.random.default_rng(0).integers(0, 255, (20, 28, 28), np.uint8)
-    noise = Dataset("noise", images, np.arange(20, dtype=np.uint8) % 10)
-    trained = list[keras.Model]()
-    fit = keras.Model.fit
-
-    def fit_once(model: keras.Model, flow: object, *, epochs: int, **options: object) -> object:
-        assert epochs == 5
-        trained.append(model)
-        return fit(model, flow, epochs=1, **options)
-
-    monkeypatch.setattr(store, "load", lambda *_: noise)
-    monkeypatch.setattr(keras.Model, "fit", fit_once)
+def test_the_script_trains_as_the_recipe_says(
+    tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = {
+        "augment": {"rotation": 10, "zoom": 0.1, "shift": 0.1},
+        "train": {
+            "network": NETWORK,
+            "optimizer": {"Adam": {"learning_rate": 0.01}},
+            "loss": {"CategoricalCrossentropy": {}},
+            "batch_size": 8,
+            "epochs": 2,
+        },
+    }
+    Path("studies").mkdir()
+    Path("studies/params.yaml").write_text(yaml.safe_dump({"recipes": {"flyai": recipe}}))
+    for part in ("train", "validation"):
+        store.save(Path(f"data/processed/{part}.npz"), dataset)
     article.main()
-    assert [model.count_params() for model in trained] == [887_530]
+    output = capsys.readouterr().out
+    assert "Epoch 2/2\n5/5 - " in output
+    assert "val_accuracy" in output

@@ -1,6 +1,5 @@
-"""A tiny pipeline, first → x, y → last, whose stages write down when and where they ran."""
+"""A tiny pipeline, first → x, y → last, whose stages write down when they ran."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,37 +11,37 @@ import yaml
 
 from tests.repository import ROOT, Repository, hear_interrupts
 
-# Each step takes 0.1 s and is counted in a checkpoint, so that a stage that was killed goes on from there.
+# Each step takes 0.1 s and is counted in a checkpoint, so that a stage that was killed goes on from there. With a file
+# "meet", x and y wait for each other.
 STAGE = """
-import json, os, pathlib, sys, time, yaml
-name, kept, log = sys.argv[1], pathlib.Path(os.environ.get("DIGITS_CHECKPOINTS", ".")), pathlib.Path("{log}")
-params = yaml.safe_load(open("params.yaml"))
+import os, pathlib, sys, time, yaml
+name, log = sys.argv[1], pathlib.Path("{log}")
 def write(event):
-    with log.open("a") as file: file.write(f"{{name}} {{event}} {{time.time()}} {{os.getpid()}}\\n")
-kept.mkdir(exist_ok=True)
-step = kept / f"{{name}}.step"
+    with log.open("a") as file: file.write(f"{{name}} {{event}} {{os.getpid()}}\\n")
+params = yaml.safe_load(open("params.yaml"))
+step = pathlib.Path(os.environ.get("DIGITS_CHECKPOINTS", "."), f"{{name}}.step")
+step.parent.mkdir(exist_ok=True)
 done = int(step.read_text()) if step.exists() else 0
 write(f"begins-at-{{done}}")
-end = time.monotonic() + 60
-while name in ("x", "y") and log.with_suffix(".meet").exists() and time.monotonic() < end:
-    if all(f"{{other}} begins" in log.read_text() for other in "xy"): break
+while name in "xy" and log.with_suffix(".meet").exists() and not all(f"{{n}} begins" in log.read_text() for n in "xy"):
     time.sleep(0.05)
 if name in params["broken"]: sys.exit(f"error: {{name}} is broken")
 for number in range(done, params["steps"][name]):
     time.sleep(0.1)
-    step.write_text(str(number + 1))
+    # In one move, as training does: a stage killed between the two would leave an empty checkpoint.
+    step.with_suffix(".part").write_text(str(number + 1))
+    step.with_suffix(".part").replace(step)
 step.unlink(missing_ok=True)
 if name == "first":
-    pathlib.Path("first.txt").write_text(pathlib.Path("source.txt").read_text())
-    pathlib.Path("first.json").write_text("{{}}")
+    files = [pathlib.Path("source.txt")]
 elif name == "last":
-    files = sorted(path for path in pathlib.Path("runs").rglob("*.txt"))
-    pathlib.Path("last.txt").write_text("".join(path.read_text() for path in [*files, pathlib.Path("kept-x.txt")]))
+    files = [*sorted(pathlib.Path("runs").rglob("*.txt")), pathlib.Path("x.json")]
 else:
-    pathlib.Path("runs", name).mkdir(parents=True, exist_ok=True)
-    pathlib.Path("runs", name, "out.txt").write_text(name + pathlib.Path("first.txt").read_text())
-    pathlib.Path(f"kept-{{name}}.txt").write_text("kept " + name)
-    pathlib.Path(f"{{name}}.json").write_text(json.dumps({{"length": len(name)}}))
+    files = [pathlib.Path("first.txt"), pathlib.Path("first.json")]
+out = pathlib.Path(f"runs/{{name}}/out.txt" if name in "xy" else f"{{name}}.txt")
+out.parent.mkdir(parents=True, exist_ok=True)
+out.write_text(name + "".join(path.read_text() for path in files))
+if name != "last": pathlib.Path(f"{{name}}.json").write_text("1")
 write("ends")
 """
 PIPELINE = """
@@ -59,24 +58,20 @@ stages:
       cmd: python stage.py ${item}
       params: ["steps.${item}", train, broken]
       deps: [first.txt, first.json, stage.py]
-      outs:
-        - runs/${item}/out.txt
-        - kept-${item}.txt: {cache: false}
-      metrics:
-        - ${item}.json: {cache: false}
+      outs: ["runs/${item}/out.txt"]
+      metrics: ["${item}.json": {cache: false}]
   last:
     cmd: python stage.py last
     params: [steps.last, broken]
-    deps: [runs, kept-x.txt, stage.py]
+    deps: [runs, x.json, stage.py]
     outs: [last.txt]
 """
-PARAMS = {"steps": {"first": 1, "x": 15, "y": 15, "last": 1}, "broken": [], "train": {"threads": 1}}
 
 
 class Tiny(Repository):
-    """The pipeline in a Git repository of its own."""
+    """The pipeline in a Git repository of its own. x and y take so many ``steps``."""
 
-    def __init__(self, path: Path, **changes: object) -> None:
+    def __init__(self, path: Path, steps: int = 1, broken: str = "") -> None:
         super().__init__(path)
         path.mkdir()
         self.log = path.with_suffix(".log")
@@ -87,7 +82,12 @@ class Tiny(Repository):
         (path / "stage.py").write_text(STAGE.format(log=self.log))
         (path / "dvc.yaml").write_text(PIPELINE)
         (path / "source.txt").write_text("source")
-        (path / "params.yaml").write_text(yaml.safe_dump({**PARAMS, **changes}))
+        params = {
+            "steps": {"first": 1, "x": steps, "y": steps, "last": 1},
+            "broken": broken,
+            "train": {"batch_size": 2, "virtual_batch_size": 2},
+        }
+        (path / "params.yaml").write_text(yaml.safe_dump(params))
         self.commit("start")
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
@@ -99,28 +99,20 @@ class Tiny(Repository):
     def events(self) -> list[str]:
         """Return what the stages wrote down, such as "x ends", in the order of time."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [" ".join(line.split()[:2]) for line in lines]
+        return [line.rpartition(" ")[0] for line in lines]
 
     def files(self) -> dict[str, bytes]:
-        """Return all files of the working tree by name."""
-        files = (path for path in self.path.rglob("*") if path.is_file())
-        relative = {path.relative_to(self.path): path for path in files}
-        tree = {name: path for name, path in relative.items() if name.parts[0] not in (".git", ".dvc", ".checkpoints")}
-        # Where each of the two writes down what it did.
-        return {str(name): path.read_bytes() for name, path in tree.items() if name.name != "stage.py"}
-
-    def meet(self) -> None:
-        """Let x and y wait until both of them have begun."""
-        self.log.with_suffix(".meet").touch()
+        """Return the files of the working tree by name."""
+        files = {str(path.relative_to(self.path)): path for path in self.path.rglob("*") if path.is_file()}
+        hidden = (".git/", ".dvc/", ".checkpoints/")
+        return {name: path.read_bytes() for name, path in files.items() if not name.startswith(hidden)}
 
     def plain(self) -> dict[str, bytes]:
         """Return the files after a plain ``dvc repro`` in a copy."""
-        copy = self.path.with_name("plain")
-        self.run("git", "clone", "-q", str(self.path), str(copy))
-        other = Repository(copy)
-        other.run("dvc", "repro", "-q")
+        copy = self.copy(self.path.with_name("plain"))
+        copy.run("dvc", "repro", "-q")
         self.log.unlink()
-        return Tiny.files(other)  # type: ignore[arg-type]
+        return Tiny.files(copy)  # type: ignore[arg-type]
 
 
 def start(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.Popen[str]":
@@ -131,20 +123,12 @@ def start(folder: Path, environment: dict[str, str], *arguments: str) -> "subpro
     )  # fmt: skip
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 300) -> None:
     """Wait until ``condition`` is true; fail after so many seconds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.05)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
 
 
 def interrupt(process: "subprocess.Popen[str]") -> str:

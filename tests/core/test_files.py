@@ -19,49 +19,33 @@ def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "new"
 
 
-def test_a_failure_leaves_the_file_unchanged_and_no_temporary_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (RuntimeError("stopped"), RuntimeError, "^stopped$"),
+        (
+            OSError(errno.ENOSPC, "No space left"),
+            InputError,
+            r"file: cannot be written \(No space left\); [\d,]+ MB are free in ",
+        ),
+    ],
+)
+def test_a_failure_leaves_the_file_unchanged_and_no_temporary_file(
+    tmp_path: Path, error: Exception, raised: type[Exception], message: str
+) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as partial:  # noqa: PT012
+    with pytest.raises(raised, match=message), replacing(path) as partial:  # noqa: PT012
         partial.write_text("half")
-        raise RuntimeError
+        raise error
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", ["table.csv", "table.tsv"])
-def test_a_table_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
-    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
-    write_table(tmp_path / name, rows)
-    assert read_table(tmp_path / name, "train", {"epoch": int, "loss": float}) == rows
-
-
-@pytest.mark.parametrize("content", [b"", b"epoch\n1\n", b"epoch,loss\n1,much\n", b"epoch,loss\n1\n", b"\xff\x00"])
-def test_the_error_for_a_damaged_table_names_the_file_and_the_command(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "table.csv"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"table\.csv: .*dvc repro --force train"):
-        read_table(path, "train", {"epoch": int, "loss": float})
-
-
-def test_the_error_for_a_missing_table_names_the_file_and_the_command(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"table\.csv: no such file; .*dvc repro --force train"):
-        read_table(tmp_path / "table.csv", "train", {"epoch": int})
-
-
-def test_the_command_is_of_the_pipeline_that_the_file_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    study = Path("studies", "my folds")
-    study.mkdir(parents=True)
-    for folder in (Path(), study):
-        (folder / "dvc.yaml").write_text("stages:\n  train:\n    cmd: train\n")
-    run = study / "runs" / "0"
-    for path in (Path("models", "model.keras"), tmp_path / "models" / "model.keras"):
-        assert again("train", path) == "recreate it with: dvc repro --force train"
-    assert again("train", run / "a.npz") == "recreate it with: dvc --cd 'studies/my folds' repro --force train"
-    # There, another stage writes what the root's stage preprocess writes.
-    assert again("preprocess", run / "train.npz") == "recreate it with: dvc --cd 'studies/my folds' repro --force"
-    assert command("train", run / "model.keras") == "dvc --cd 'studies/my folds' repro train"
+def test_a_folder_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"inner/file: cannot be written \(Not a directory\); .* MB are free in "):
+        write_text(tmp_path / "file" / "inner" / "file", "")
 
 
 def test_several_processes_may_write_one_file(tmp_path: Path) -> None:
@@ -83,31 +67,46 @@ def test_several_processes_may_write_one_file(tmp_path: Path) -> None:
         for letter in "abc"
     ]
     assert [process.wait() for process in processes] == [0, 0, 0]
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_killed_processes_left_is_deleted_after_a_day(tmp_path: Path) -> None:
     path = tmp_path / "file[1]"
     old, new, other = (tmp_path / f"{name}.partial" for name in ("file[1].1-2", "file[1].3-4", "file1.5-6"))
-    for each in (old, new, other):
-        each.write_text("half")
-    for each in (old, other):
-        os.utime(each, (0, 0))
+    for partial in (old, new, other):
+        partial.write_text("half")
+    for partial in (old, other):
+        os.utime(partial, (0, 0))
     write_text(path, "whole")
-    assert {each.name for each in tmp_path.iterdir()} == {path.name, new.name, other.name}
+    assert {file.name for file in tmp_path.iterdir()} == {path.name, new.name, other.name}
 
 
-def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-    message = r"file: cannot be written \(No space left on device\); [\d,]+ MB are free in "
-    with pytest.raises(InputError, match=message), replacing(path):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert path.read_text(encoding="utf-8") == "old"
-    assert list(tmp_path.iterdir()) == [path]
+@pytest.mark.parametrize("name", ["table.csv", "table.tsv"])
+def test_a_table_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
+    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    write_table(tmp_path / name, rows)
+    assert read_table(tmp_path / name, "train", {"epoch": int, "loss": float}) == rows
 
 
-def test_a_folder_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"inner/file: cannot be written \(Not a directory\); .* MB are free in "):
-        write_text(tmp_path / "file" / "inner" / "file", "")
+@pytest.mark.parametrize(
+    "content", [None, b"", b"epoch\n1\n", b"epoch,loss\n1,much\n", b"epoch,loss\n1\n", b"\xff\x00"]
+)
+def test_the_error_for_a_damaged_table_names_the_file_and_the_command(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "table.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"table\.csv: .*dvc repro --force train"):
+        read_table(path, "train", {"epoch": int, "loss": float})
+
+
+def test_the_command_is_of_the_pipeline_that_the_file_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = Path("studies", "my folds")
+    study.mkdir(parents=True)
+    for folder in (Path(), study):
+        (folder / "dvc.yaml").write_text("stages:\n  train:\n    cmd: train\n")
+    for path in (Path("models", "model.keras"), tmp_path / "models" / "model.keras"):
+        assert again("train", path) == "recreate it with: dvc repro --force train"
+    assert command("train", study / "model.keras") == "dvc --cd 'studies/my folds' repro train"
+    # There, another stage writes what the root's stage preprocess writes.
+    assert again("preprocess", study / "a.npz") == "recreate it with: dvc --cd 'studies/my folds' repro --force"

@@ -9,10 +9,11 @@ from digits.core.errors import InputError
 from tests.repository import PARAMS, ROOT
 
 
-def load_with(tmp_path: Path, section: str, **changes: object) -> params.Params:
+def load_with(folder: Path, section: str, **changes: object) -> params.Params:
+    """Load PARAMS with ``changes``; a key that becomes ... is left out."""
     content = copy.deepcopy(PARAMS)
-    content[section].update(changes)
-    path = tmp_path / "params.yaml"
+    content[section] = {key: value for key, value in {**content[section], **changes}.items() if value is not ...}
+    path = folder / "params.yaml"
     path.write_text(yaml.safe_dump(content))
     return params.load(path)
 
@@ -22,74 +23,30 @@ def test_the_parameters_of_the_repository_are_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "key", "value", "allowed"),
+    ("section", "key", "value", "message"),
     [
         ("train", "epochs", 0, "greater than or equal to 1"),
         ("train", "epochs", "ten", "a valid integer"),
-        ("train", "epochs", 2.5, "a valid integer"),
         ("train", "epochs", True, "a valid integer"),
+        ("train", "virtual_batch_size", 48, "48: should divide batch_size, 64"),
         ("train", "keep", "first", "'last' or 'best'"),
         ("train", "network", [], "at least 1 item"),
         ("train", "optimizer", "Adam", "a mapping"),
-        ("augment", "rotation", -5, "greater than or equal to 0"),
+        ("train", "epoch", 3, "unknown key; remove it"),
+        ("augment", "shear", ..., "missing key; add it"),
         ("augment", "zoom", 1, "less than 1"),
-        ("augment", "elastic_alpha", float("nan"), "a finite number"),
         ("preprocess", "validation", 60_000, "less than or equal to 59000"),
         ("download", "dataset", "minst", "'mnist', 'fashion-mnist', 'kmnist' or 'folder'"),
-        ("train", "optimizer", {}, "at least 1 item"),
-        ("augment", "elastic_alpha", 1e300, "less than or equal to 1000"),
-        ("evaluate", "shift", -1, "greater than or equal to 0"),
+        ("download", "mirrors", {"minst": []}, "'minst'"),
     ],
 )
-def test_a_bad_value_is_reported_with_its_key_and_what_is_allowed(
-    tmp_path: Path, section: str, key: str, value: object, allowed: str
+def test_a_bad_value_is_reported_in_one_line_with_its_key_and_what_is_allowed(
+    tmp_path: Path, section: str, key: str, value: object, message: str
 ) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=f"^{tmp_path / 'params.yaml'}: .*{message}") as caught:
         load_with(tmp_path, section, **{key: value})
-    message = str(caught.value)
-    assert f"{section}.{key}: " in message
-    assert allowed in message
-    assert "\n" not in message
-
-
-def test_an_unknown_key_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"train\.epoch: unknown key"):
-        load_with(tmp_path, "train", epoch=3)
-
-
-def test_mirrors_of_an_unknown_dataset_are_reported(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"download\.mirrors\.minst.*: 'minst'"):
-        load_with(tmp_path, "download", mirrors={"minst": []})
-
-
-def test_a_recipe_replaces_the_keys_that_it_names(root: Path, tmp_path: Path) -> None:
-    recipes = tmp_path / "recipes.yaml"
-    recipes.write_text(yaml.safe_dump({"upright": {"augment": {"rotation": 0}}, "bad": {"train": 1}}))
-    loaded = params.load(root, f"{recipes}:upright")
-    assert loaded.augment.rotation == 0
-    assert loaded.augment.shear == PARAMS["augment"]["shear"]
-    assert loaded.train == params.load(root).train
-    with pytest.raises(InputError, match=r"recipes\.yaml: no recipe 'other'; it has bad, upright"):
-        params.load(root, f"{recipes}:other")
-    with pytest.raises(InputError, match=r"recipes\.yaml:bad: train: 1: should be a mapping"):
-        params.load(root, f"{recipes}:bad")
-
-
-def test_an_error_in_params_yaml_is_not_blamed_on_the_recipe(tmp_path: Path) -> None:
-    root, recipes = tmp_path / "params.yaml", tmp_path / "recipes.yaml"
-    root.write_text(yaml.safe_dump({**PARAMS, "plot": {**PARAMS["plot"], "dpi": 1}}))
-    recipes.write_text(yaml.safe_dump({"upright": {"augment": {"rotation": 0}}}))
-    with pytest.raises(InputError, match=r"params\.yaml: plot\.dpi: 1: "):
-        params.load(root, f"{recipes}:upright")
-
-
-def test_a_missing_key_is_reported(tmp_path: Path) -> None:
-    content = copy.deepcopy(PARAMS)
-    del content["augment"]["shear"]
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
-    with pytest.raises(InputError, match=r"augment\.shear: missing key"):
-        params.load(path)
+    assert f"{section}.{key}" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +57,10 @@ def test_a_missing_key_is_reported(tmp_path: Path) -> None:
         "just a text",
         "- 1",
         "train:\n\tepochs: 3",
+        "a: 1\na: 2",
         "a: 2020-01-01",
+        "a: .nan",
         "a: &a [*a]",
-        "a: 2020-13-45",
-        "? !!binary aaaa\n: 1",
     ],
 )
 def test_a_file_that_is_not_a_mapping_is_reported_in_one_line(tmp_path: Path, text: str) -> None:
@@ -119,7 +76,8 @@ def test_the_error_for_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
         params.load(tmp_path / "params.yaml")
 
 
-@pytest.mark.parametrize(("text", "value"), [("1e-05", 1e-5), ("2E+1", 20.0), ("5e0", 5.0)])
-def test_numbers_with_an_exponent_are_numbers_as_in_dvc(root: Path, text: str, value: float) -> None:
-    root.write_text(root.read_text(encoding="utf-8").replace("rotation: 12", f"rotation: {text}"))
-    assert params.load(root).augment.rotation == value
+# YAML 1.1 reads them as a string, an octal and a sexagesimal number, and a boolean.
+@pytest.mark.parametrize(("text", "value"), [("1e3", 1000.0), ("010", 10), ("12:30", "12:30"), ("yes", "yes")])
+def test_values_are_read_as_dvc_reads_them(tmp_path: Path, text: str, value: object) -> None:
+    (tmp_path / "a.yaml").write_text(f"key: {text}")
+    assert params.read(tmp_path / "a.yaml") == {"key": value}

@@ -1,36 +1,112 @@
+import gzip
 import hashlib
-import os
-import socket
+import itertools
 import threading
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
 
 from digits.data import datasets, mirrors
-from tests.attacks.mirrors import KINDS, serving
 from tests.data import small
 from tests.data.small import FILES
 
-
-@pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files of a small dataset called mnist."""
-    folder = small.write(tmp_path / "mirror")
-    contents = {file: (folder / file).read_bytes() for file in FILES}
-    monkeypatch.setitem(
-        datasets.SHA256, "mnist", {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
-    )
-    monkeypatch.setitem(datasets.BYTES, "mnist", {file: len(content) for file, content in contents.items()})
-    return folder
+OK = b"HTTP/1.1 200 OK\r\n"
+BOMB = gzip.compress(bytes(20_000_000), 1)
+Send = Callable[[bytes], object]
 
 
-class Quiet(SimpleHTTPRequestHandler):
+def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}"]
+    return "\r\n".join([*lines, "Connection: close", *headers, "", ""]).encode() + body
+
+
+def drip(send: Send, content: bytes) -> None:
+    for byte in itertools.cycle(content):
+        send(bytes([byte]))
+        time.sleep(0.1)
+
+
+def flood(send: Send) -> None:
+    send(OK)
+    while True:
+        send(b"\r\n" * 100)
+
+
+def stop(send: Send, content: bytes) -> None:
+    send(content)
+    time.sleep(60)
+
+
+# How a mirror serves a file, and the reason for which it is skipped.
+HOSTILE: dict[str, tuple[Callable[[Send, bytes], object], str]] = {
+    "silent": (lambda send, file: stop(send, b""), "no answer within|cannot be reached"),
+    "header byte by byte": (lambda send, file: drip(send, OK + b"X: x"), "no answer within"),
+    "body byte by byte": (lambda send, file: drip(send, OK + b"\r\n" + bytes(99)), "no answer within"),
+    "stops": (lambda send, file: stop(send, answer(file[:-9], length=len(file))), "no answer|less than|cannot be"),
+    "endless body": (lambda send, file: flood(send), "more than the"),
+    "gzip bomb": (lambda send, file: send(answer(BOMB, "Content-Encoding: gzip")), "more than the"),
+    "breaks off": (lambda send, file: send(answer(file[:-1], length=len(file))), "cannot be read"),
+    "other protocol": (lambda send, file: send(b"220 mail.example ESMTP\r\n"), "cannot be reached"),
+    "not found": (lambda send, file: send(answer(b"", status="404 Not Found")), "HTTP status 404"),
+    "circle": (
+        lambda send, file: send(answer(b"", "Location: ./x", status="302 Found")),
+        r"cannot be reached \(TooManyRedirects\)",
+    ),
+    "login page": (lambda send, file: send(answer(b"<!doctype html>Please log in")), "wrong content"),
+    "one byte more": (lambda send, file: send(answer(file + b"x")), "more than the"),
+    "labels": (
+        lambda send, file: send(answer(file if len(file) > 1000 else b"other")),
+        f"{datasets.TRAIN_LABELS}: wrong content",
+    ),
+}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves the files of the small dataset: at /good/ as they are, at /KIND/ as that hostile mirror does."""
+
+    contents: dict[str, bytes]
+
+    def do_GET(self) -> None:
+        kind, file = unquote(self.path).split("/")[-2:]
+        content = self.contents.get(file, b"")
+        try:
+            if kind == "good":
+                self.wfile.write(answer(content))
+            else:
+                HOSTILE[kind][0](self.wfile.write, content)
+        except OSError:
+            pass  # The client has hung up.
+
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the files of a small dataset, called mnist."""
+    folder = small.write(tmp_path_factory.mktemp("mirror"))
+    contents = {file: (folder / file).read_bytes() for file in FILES}
+    Handler.contents = contents
+    with pytest.MonkeyPatch.context() as patch:
+        hashes = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
+        patch.setitem(datasets.SHA256, "mnist", hashes)
+        patch.setitem(datasets.BYTES, "mnist", {file: len(content) for file, content in contents.items()})
+        patch.setattr(mirrors, "SILENCE_SECONDS", 0.5)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def server(mirror: Path) -> Iterator[str]:
+    """The address of a server that has the small dataset, without http://."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def assert_downloaded(folder: Path) -> None:
@@ -39,102 +115,42 @@ def assert_downloaded(folder: Path) -> None:
         np.testing.assert_array_equal(datasets.read_idx(folder / file, array.ndim), array)
 
 
-def test_a_folder_is_a_mirror(tmp_path: Path, mirror: Path) -> None:
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_mirror_is_skipped_soon_with_the_reason_and_leaves_nothing(
+    tmp_path: Path, server: str, kind: str
+) -> None:
+    url, start = f"http://{server}/{quote(kind)}/", time.monotonic()
+    with pytest.raises(
+        mirrors.UnavailableError, match=f"no mirror serves mnist: {url}: .*({HOSTILE[kind][1]})"
+    ) as caught:
+        mirrors.download("mnist", [url], tmp_path / "raw")
+    assert "\n" not in str(caught.value)
+    # Half a second, with room for a slow machine.
+    assert time.monotonic() - start < 10
+    assert not (tmp_path / "raw").exists()
+
+
+def test_mirrors_are_tried_in_order_and_no_password_is_printed(
+    tmp_path: Path, server: str, mirror: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://anna:geheim@{server}"
+    sources = [f"{url}/not found?token=geheim", "http://[", "http://127.0.0.1:9/", str(tmp_path), f"{url}/good"]
+    mirrors.download("mnist", sources, tmp_path / "raw")
+    assert_downloaded(tmp_path / "raw")
+    warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert [line.removeprefix("warning: skipping the mirror ").partition(": ")[0] for line in warnings] == [
+        f"http://{server}/not found",
+        "http://[",
+        "http://127.0.0.1:9/",
+        str(tmp_path),
+    ]
+    assert "geheim" not in "".join(warnings)
+
+
+def test_a_folder_is_a_mirror_unless_a_file_is_another(tmp_path: Path, mirror: Path) -> None:
     mirrors.download("mnist", [str(mirror)], tmp_path / "raw")
     assert_downloaded(tmp_path / "raw")
-
-
-def test_a_url_is_a_mirror_and_its_password_is_not_told(
-    tmp_path: Path, mirror: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=mirror)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://anna:geheim@127.0.0.1:{server.server_port}"
-        mirrors.download("mnist", [f"{url}/nowhere?token=geheim", url], tmp_path / "raw")
-        server.shutdown()
-    assert_downloaded(tmp_path / "raw")
-    told = capfd.readouterr().err
-    assert f"skipping the mirror http://127.0.0.1:{server.server_port}/nowhere: HTTP status 404" in told
-    assert "geheim" not in told
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_hostile_mirror_is_passed_over_and_leaves_nothing(
-    tmp_path: Path, mirror: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for name, seconds in (("ANSWER_SECONDS", 1.0), ("SILENCE_SECONDS", 0.5), ("GRACE_SECONDS", 0.5)):
-        monkeypatch.setattr(mirrors, name, seconds)
-    files = {file: (mirror / file).read_bytes() for file in FILES}
-    start = time.monotonic()
-    with serving(files, KINDS[kind]) as url:
-        mirrors.download("mnist", [url, str(mirror)], tmp_path / "raw")
-    # The limits above with some room for a slow machine; without them, most would take minutes.
-    assert time.monotonic() - start < 30
-    assert_downloaded(tmp_path / "raw")
-    warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning")]
-    assert len(warnings) == 1
-    assert warnings[0].startswith(f"warning: skipping the mirror {url}: ")
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("is not found", "HTTP status 404"),
-        ("sends a page instead", "wrong content: its SHA-256 is not the published one"),
-        ("breaks off", "connection lost"),
-        ("stops in the middle", "no data for"),
-        ("never answers", "no answer within"),
-        ("sends its body byte by byte", "slower than 20 kB a second"),
-        ("sends an endless body", "more than the"),
-        ("sends a gzip bomb", "more than the"),
-    ],
-)
-def test_the_reason_is_told(
-    tmp_path: Path, mirror: Path, kind: str, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, seconds in (("ANSWER_SECONDS", 1.0), ("SILENCE_SECONDS", 2.0), ("GRACE_SECONDS", 0.5)):
-        monkeypatch.setattr(mirrors, name, seconds)
-    if kind == "stops in the middle":
-        monkeypatch.setattr(mirrors, "GRACE_SECONDS", 60.0)
-    files = {file: (mirror / file).read_bytes() for file in FILES}
-    with serving(files, KINDS[kind]) as url, pytest.raises(mirrors.UnavailableError, match=f"{url}: {reason}"):
-        mirrors.download("mnist", [url], tmp_path / "raw")
-    assert not list((tmp_path / "raw").glob("*"))
-
-
-@pytest.mark.parametrize("kind", ["nowhere", "other bytes", "too large", "a folder", "a pipe"])
-def test_a_folder_with_other_files_is_passed_over(
-    tmp_path: Path, mirror: Path, kind: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    other = tmp_path / "other"
-    for file in FILES if kind != "nowhere" else ():
-        path = other / file
-        path.parent.mkdir(exist_ok=True)
-        match kind:
-            case "other bytes":
-                path.write_bytes(b"other")
-            case "too large":
-                path.write_bytes(bytes(1_000_000))
-            case "a folder":
-                path.mkdir()
-            case "a pipe":
-                os.mkfifo(path)
-    mirrors.download("mnist", [str(other), str(mirror)], tmp_path / "raw")
-    assert_downloaded(tmp_path / "raw")
-    assert f"warning: skipping the mirror {other}: " in capfd.readouterr().err
-
-
-def test_a_mirror_that_refuses_is_unreachable(tmp_path: Path, mirror: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    mirrors.download("mnist", [f"http://127.0.0.1:{port}/", "http://[", str(mirror)], tmp_path / "raw")
-    assert_downloaded(tmp_path / "raw")
-    assert capfd.readouterr().err.count("unreachable (") == 2
-
-
-def test_if_every_mirror_fails_all_are_reported_and_no_file_is_left(tmp_path: Path, mirror: Path) -> None:
-    for file in FILES:
-        (mirror / file).write_bytes(b"other")
-    with pytest.raises(mirrors.UnavailableError, match=r"no mirror serves mnist: .*wrong content.*; .*nowhere: "):
-        mirrors.download("mnist", [str(mirror), str(tmp_path / "nowhere")], tmp_path / "raw")
-    assert not list((tmp_path / "raw").glob("*"))
+    other = small.write(tmp_path / "other")
+    (other / datasets.TRAIN_LABELS).write_bytes(b"other")
+    with pytest.raises(mirrors.UnavailableError, match=f"{other}: {datasets.TRAIN_LABELS}: wrong content"):
+        mirrors.download("mnist", [str(other)], tmp_path / "new")

@@ -6,21 +6,21 @@ from reader.stages.detector import Detector, _batch, _sample, _targets
 
 SECTION = Detector(
     seed=0,
-    threads=2,
     steps=10,
     batch_size=4,
-    examples=2,
+    virtual_batch_size=2,
+    calibration_batches=2,
     optimizer={"Adam": {}},
     window=64,
     channels=[4] * 5,
-    surroundings=65,
-    floor=3,
-    sizes=(16, 40),
-    learned=(12, 50),
-    visible=(0.4, 0.8),
-    flipped=0,
-    boxes=1,
-    labels=1,
+    normalization_window=65,
+    normalization_floor=3,
+    digit_sizes=(16, 40),
+    ignored_sizes=(12, 50),
+    visible_fractions=(0.4, 0.8),
+    inverted_share=0,
+    box_weight=1,
+    class_weight=1,
 )
 WHOLE = (0, 0, 64, 64)
 
@@ -115,16 +115,6 @@ def test_targets_fit_the_window_wherever_it_is(height: int, width: int) -> None:
             assert (around < 0).sum() == ink.size
             seen += 1
     assert seen > 3
-
-
-def test_light_and_dark_are_exchanged() -> None:
-    page, boxes = page_with(64, 64, 20, 20)
-    plain, flipped = (
-        _sample(page, boxes, SECTION.model_copy(update={"flipped": share}), np.random.default_rng(0))[0]
-        for share in (0, 1)
-    )
-    np.testing.assert_array_equal(plain[..., 0], -flipped[..., 0])
-    np.testing.assert_array_equal(plain[..., 1], flipped[..., 1])
 
 
 def test_a_batch_depends_only_on_the_seed_and_the_step() -> None:

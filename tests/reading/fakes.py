@@ -1,52 +1,68 @@
 """Functions in place of the networks: every piece of ink is a digit, 1 if it is narrow, 0 if not, or else a dash."""
 
-from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.reading.levels import STRIDE
-from digits.reading.settings import Ink, Lines, Settings
+from digits.reading.classes import CLASSES, NONE
+from digits.reading.finding import Network
+from digits.reading.normalization import STRIDE
+from digits.reading.settings import Ink, Lines, Settings, Signs
 
 Floats = NDArray[np.float32]
-Network = Callable[[Floats], Floats]
 
 # Every key is set, so that no test depends on reader/params.yaml.
 SETTINGS = Settings(
-    longest=1600,
-    small=200,
-    enlarged=2,
-    tiny=1,
-    cut=1,
-    margin=0.15,
-    edge=0.3,
-    step=2**0.5,
-    least=34,
-    window=65,
-    floor=3,
-    rim=4,
-    heights=(12, 75),
-    candidate=0.12,
-    most=1000,
-    fill=22,
-    considered=0.125,
-    found=0.5,
-    sorted=0.5,
-    alone=0.6,
-    overlap=0.35,
-    inside=0.7,
-    agreement=0.5,
-    smallest=0.4,
-    vote=0.5,
-    touching=0.3,
-    near=0.04,
-    accepted=0.5,
-    surest=0,
-    emptier=0,
-    ink=Ink(sizes=(40, 112), around=0.12, even=2, level=0.003, blur=0.012, darkest=0.03, smallest=0.004),
-    lines=Lines(steepest=40, apart=0.7, space=0.7, larger=2, cell=1.2),
+    max_side=1600,
+    upscale_below=200,
+    upscale_factor=2,
+    upscale_to=1,
+    pad_below=1,
+    padding=0.15,
+    min_margin=0.05,
+    min_edge_contrast=0.3,
+    scale_step=2**0.5,
+    min_side=34,
+    normalization_window=65,
+    normalization_floor=3,
+    frame_padding=4,
+    candidate_sizes=(12, 75),
+    lone_sizes=(24, 36),
+    lone_objectness=0.85,
+    min_objectness=0.12,
+    max_candidates=1000,
+    crop_box_side=22,
+    wide_box_side=8,
+    min_candidate_score=0.125,
+    objectness_exponent=0.5,
+    classifier_exponent=0.5,
+    best_score_weight=0.6,
+    suppression_iou=0.35,
+    suppression_inside=0.7,
+    fusion_iou=0.5,
+    min_relative_size=0.4,
+    mnist_weight=0.5,
+    touching_factor=0.3,
+    touching_distance=0.04,
+    min_score=0.5,
+    min_best_score=0,
+    best_score_per_doubling=0,
+    turn_below=0,
+    enlarge_below=1,
+    min_gain=2,
+    ink=Ink(
+        box_sizes=(40, 112),
+        context=0.12,
+        max_even_range=2,
+        slope_penalty=0.003,
+        blur=0.012,
+        min_ink=0.03,
+        min_piece_area=0.004,
+    ),
+    lines=Lines(max_slant=40, max_line_distance=0.7, min_space=0.7, min_space_in_gaps=2, cell_gap=1.2),
+    signs=Signs(reach=0.3, overlap=0.08, min_area=0.002),
 )
 
 
@@ -55,7 +71,7 @@ def changed(**settings: Any) -> Settings:
 
 
 def labelled(width: float, height: float, sure: float = 0.91) -> Floats:
-    """Return the probabilities of the ten digits for ink of this size."""
+    """Return the class probabilities of ink of this size."""
     labels = np.full(10, (1 - sure) / 9, np.float32)
     labels[int(width < 0.45 * height)] = sure
     return labels
@@ -89,11 +105,11 @@ def at(cells: dict[tuple[int, int], list[float]]) -> Network:
 
 
 def classifier(crops: Floats) -> Floats:
-    rows = np.zeros((len(crops), 11), np.float32)
+    rows = np.zeros((len(crops), CLASSES), np.float32)
     for row, crop in zip(rows, crops, strict=True):
         width, height = size(crop[..., 2] > 0)
-        row[10] = 0.95 if width > 1.5 * height else 0.05
-        row[:10] = labelled(width, height) * (1 - row[10])
+        row[NONE] = 0.95 if width > 1.5 * height else 0.05
+        row[:10] = labelled(width, height) * (1 - row[NONE])
     return rows
 
 

@@ -14,15 +14,6 @@ from tests.reading.fakes import SETTINGS, labelled
 Shape = list[int | str | None]
 
 
-def add(path: Path, inputs: int = 2, outputs: int = 1) -> None:
-    """Write a network that adds its first two inputs, or 1 to its only one, and returns the sum as often as asked."""
-    given = [f"in{number}" for number in range(inputs)]
-    names = [given[0], given[1] if inputs > 1 else "one"]
-    nodes = [helper.make_node("Add", names, [f"out{number}"]) for number in range(outputs)]
-    shapes: dict[str, Shape] = {name: ["N", 3] for name in [*given, *(f"out{number}" for number in range(outputs))]}
-    save(path, nodes, shapes, {"one": np.ones(3, np.float32)}, inputs)
-
-
 def reader(folder: Path) -> None:
     """Write what ``Reader.load`` loads: networks that see a 1, which is probably a digit, everywhere."""
     labels = labelled(1, 9)
@@ -37,7 +28,7 @@ def reader(folder: Path) -> None:
         {"in": ["N", "H", "W", 2], "out": ["N", None, None, 15]},
         {"none": np.zeros((15, 2, 4, 4), np.float32), "values": cell},
     )
-    constant(folder / "classifier.onnx", ["N", 32, 32, 3], np.append(0.9 * labels, 0.1).astype(np.float32))
+    constant(folder / "classifier.onnx", ["N", 32, 32, 5], np.append(0.9 * labels, [0, 0, 0.1]).astype(np.float32))
     write_json(folder / "reading.json", SETTINGS.model_dump())
 
 

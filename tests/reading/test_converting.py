@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digits.core.symbols import DIGITS, Symbols
+from digits.core.task import DIGITS, Task
 from digits.reading import converting
-from tests.reading.drawing import SHAPES, Grey, alike, draw, glyph
+from tests.reading.drawing import SHAPES, Grey, alike, draw
 from tests.reading.fakes import SETTINGS
 
 FITS, POLARITIES = ("digit", "resize"), ("auto", "light", "dark")
 
 
 def convert(grey: Grey, fit: str, polarity: str = "auto") -> Grey:
-    symbols = Symbols.model_validate({"classes": DIGITS.classes, "fit": fit, "polarity": polarity})
-    return converting.convert(grey, symbols, SETTINGS.ink)
+    task = Task.model_validate({"classes": DIGITS.classes, "fit": fit, "polarity": polarity})
+    return converting.convert(grey, task, SETTINGS.ink)
 
 
 def centre(image: Grey) -> tuple[float, float]:
@@ -34,16 +34,6 @@ def test_every_picture_has_an_image(size: tuple[int, int], seed: int, levels: in
     assert image.shape == (28, 28)
     assert image.dtype == np.uint8
     np.testing.assert_array_equal(grey, before)
-
-
-@pytest.mark.parametrize("level", [0, 128, 255])
-@pytest.mark.parametrize("size", [(1, 1), (28, 28), (200, 90)])
-@pytest.mark.parametrize("fit", FITS)
-@pytest.mark.parametrize("polarity", POLARITIES)
-def test_a_blank_picture_gives_a_blank_image(level: int, size: tuple[int, int], fit: str, polarity: str) -> None:
-    image = convert(np.full(size, level, np.uint8), fit, polarity)
-    assert image.min() == image.max()
-    assert not (image.any() and fit == "digit")
 
 
 @given(st.integers(0, 10_000))
@@ -91,29 +81,3 @@ def test_the_shorter_side_is_filled_up_with_the_paper(size: tuple[int, int]) -> 
     assert abs(int(np.median(image)) - 55) <= 1
     assert (image[[0, 0, -1, -1], [0, -1, 0, -1]] == np.median(image)).all()
     assert centre(image - np.uint8(np.median(image).clip(0, image.min()))) == pytest.approx((13.5, 13.5), abs=1)
-
-
-@given(st.integers(0, 10_000), st.sampled_from([2, 5]), st.booleans())
-@settings(max_examples=30)
-def test_an_enlarged_image_in_mnists_format_comes_back(seed: int, factor: int, dark: bool) -> None:
-    expected = glyph(seed)
-    large = cv2.resize(expected, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    image = convert(255 - large if dark else large, "digit")
-    assert alike(image, expected) > 0.9
-
-
-def test_specks_do_not_widen_the_box() -> None:
-    clean, specked = draw("5"), draw("5")
-    for x, y in ((8, 8), (190, 10), (12, 188)):
-        cv2.circle(specked, (x, y), 1, 0, -1)
-    assert alike(convert(specked, "digit"), convert(clean, "digit")) > 0.95
-
-
-def test_parts_of_a_symbol_are_kept_together() -> None:
-    drawn = np.full((160, 160), 255, np.uint8)
-    cv2.circle(drawn, (80, 30), 8, 0, -1)
-    cv2.line(drawn, (80, 60), (80, 130), 0, 12)
-    image = convert(drawn, "digit")
-    rows = (image > 100).any(axis=1)
-    assert (np.diff(np.flatnonzero(rows)) > 1).sum() == 1
-    assert rows.sum() > 14

@@ -31,22 +31,6 @@ def test_an_image_in_mnists_format_hardly_changes(seed: int) -> None:
     assert min(np.abs(each.astype(int) - image).mean() for each in moved) < 4
 
 
-@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 99), st.sampled_from([0.05, 0.5, 1]))
-@settings(max_examples=100)
-def test_any_ink_has_an_image(height: int, width: int, seed: int, highest: float) -> None:
-    ink = np.random.default_rng(seed).uniform(0, highest, (height, width)).astype(np.float32)
-    image = to_mnist(ink)
-    assert image.shape == (28, 28)
-    assert image.dtype == np.uint8
-
-
-def test_pixels_that_are_hardly_covered_belong_to_a_small_digit() -> None:
-    ink = np.zeros((28, 28), np.float32)
-    ink[4:24, 11:17] = 0.1
-    ink[5:23, 12:16] = 1
-    np.testing.assert_array_equal(np.sort(to_mnist(ink), axis=None), np.sort(np.rint(255 * ink), axis=None))
-
-
 @pytest.mark.parametrize("side", [1, 28, 100])
 def test_no_ink_is_an_empty_image(side: int) -> None:
     assert not to_mnist(np.zeros((side, side), np.float32)).any()

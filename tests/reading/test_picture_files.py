@@ -6,17 +6,17 @@ import pytest
 from PIL import Image
 
 from digits.core.store import SIDE
-from digits.core.symbols import Symbols
+from digits.core.task import Task
 from digits.reading import pictures
 from tests.reading.drawing import alike, draw
 from tests.reading.fakes import SETTINGS
 
-SYMBOLS = Symbols(classes=("a", "b"), fit="digit", polarity="auto")
+SYMBOLS = Task(classes=("a", "b"), fit="digit", polarity="auto")
 WHOLE = SYMBOLS.model_copy(update={"fit": "resize", "polarity": "light"})
 
 
-def read(folder: Path, *names: str, symbols: Symbols = SYMBOLS) -> tuple[np.ndarray, list[bool]]:
-    images, readable = pictures.read(folder, names, symbols, SETTINGS.ink)
+def read(folder: Path, *names: str, task: Task = SYMBOLS) -> tuple[np.ndarray, list[bool]]:
+    images, readable = pictures.read(folder, names, task, SETTINGS.ink)
     assert images.dtype == np.uint8
     assert images.shape == (readable.sum(), SIDE, SIDE)
     return images, readable.tolist()
@@ -55,7 +55,7 @@ def test_the_order_is_that_of_the_names(tmp_path: Path, monkeypatch: pytest.Monk
     names = [f"{7 * number % 11}.png" for number in range(11)]
     for name, image in zip(names, expected, strict=True):
         Image.fromarray(image).save(tmp_path / name)
-    images, readable = read(tmp_path, *names, symbols=WHOLE)
+    images, readable = read(tmp_path, *names, task=WHOLE)
     np.testing.assert_array_equal(images, expected)
     assert all(readable)
 
@@ -96,24 +96,3 @@ def test_what_cannot_be_read_is_told_in_a_line_each(tmp_path: Path, capfd: pytes
     for line, (name, reason) in zip(lines, reasons.items(), strict=True):
         assert line.startswith(f"warning: {tmp_path / name}".replace("\n", "\\n"))
         assert reason in line
-
-
-def test_of_many_reasons_the_first_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    _, readable = read(tmp_path, *(f"{number}.png" for number in range(pictures.TOLD + 7)))
-    assert not any(readable)
-    lines = capfd.readouterr().err.splitlines()
-    assert len(lines) == pictures.TOLD + 1
-    assert lines[-1] == "warning: and 7 more"
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    Image.fromarray(draw("5")).save(tmp_path / "a.png")
-    (tmp_path / "a.png").chmod(0)
-    assert read(tmp_path, "a.png")[1] == [False]
-    assert "Permission denied" in capfd.readouterr().err
-
-
-def test_the_whole_picture_may_be_one_pixel_wide(tmp_path: Path) -> None:
-    Image.fromarray(np.array([[0, 255, 0, 9]], np.uint8)).save(tmp_path / "a.png")
-    assert read(tmp_path, "a.png", symbols=WHOLE)[1] == [True]

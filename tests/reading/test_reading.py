@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.reading.reading import Digit, Reading
+from digits.reading.reading import Digit, Reading, Sign
 
 PROBABILITIES = st.floats(0, 1)
 
@@ -32,6 +32,22 @@ def test_the_text_has_spaces_between_words_and_newlines_between_lines() -> None:
 
 def test_an_empty_reading_has_no_text() -> None:
     assert (Reading([]).text, Reading([]).digits, list(Reading([]).rejected)) == ("", [], [])
+
+
+def test_the_signs_between_digits_stand_in_the_text_if_asked_for_and_are_rejected() -> None:
+    twelve, three = words("12")[0], words("3")[0]
+    twelve[1] = twelve[1]._replace(sign=".")
+    reading = Reading([[twelve, three, words("4")[0]]], signs=[Sign(".", (1, 2, 3, 4))])
+    assert reading.text == "12 3 4"
+    assert reading.text_with_signs == "12.3 4"
+    assert reading.as_dict()["rejected"] == [{"sign": ".", "box": [1, 2, 3, 4]}]
+    assert reading.at_least(0.5).signs == reading.signs
+
+
+def test_a_turned_image_says_so() -> None:
+    assert Reading([], turned=90).as_dict()["turned"] == 90
+    assert "turned" not in Reading([]).as_dict()
+    assert Reading([], turned=180).at_least(0.5).turned == 180
 
 
 def test_improbable_digits_are_rejected_with_the_words_and_lines_that_they_leave_empty() -> None:

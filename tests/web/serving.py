@@ -3,32 +3,31 @@
 import contextlib
 import http.client
 import json
+import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
-import uvicorn
-from fastapi import FastAPI
 
-from digits.core.symbols import Symbols
-from digits.reading.recognizer import Reader, Recognizer
+from digits.core.task import Task
+from digits.reading.recognizer import DigitRecognizer, Reader, Recognizer
 from digits.web import app, server
 from tests.reading import fakes
 from tests.reading.drawing import Grey
 
 READER = Reader(fakes.detector, fakes.classifier, fakes.SETTINGS)
-RECOGNIZER = Recognizer(fakes.infer, READER)
-SHOES = Symbols(classes=("sneaker", "ankle boot", *"abcdefgh"), fit="resize", polarity="dark")
+RECOGNIZER = DigitRecognizer(fakes.infer, READER)
+SHOES = Task(classes=("sneaker", "ankle boot", *"abcdefgh"), fit="resize", polarity="dark")
 
 
 @contextlib.contextmanager
-def serving(created: FastAPI) -> Iterator[int]:
-    """Serve ``created`` at a free port of this machine, which is returned."""
+def serving(recognizer: Recognizer = RECOGNIZER, origins: Sequence[str] = ("https://example.org",)) -> Iterator[int]:
+    """Serve the application, with a limit of 1 MB and one other site, and yield its port."""
+    created = app.create(recognizer, ["me.local"], origins, 1_000_000)
     with server.listen("127.0.0.1", 0) as opened:
-        config = uvicorn.Config(created, log_level="critical", timeout_graceful_shutdown=1)
-        served = uvicorn.Server(config)
+        served = server.configure(created)
         thread = threading.Thread(target=served.run, kwargs={"sockets": [opened]})
         thread.start()
         while not served.started:
@@ -38,12 +37,6 @@ def serving(created: FastAPI) -> Iterator[int]:
         finally:
             served.should_exit = True
             thread.join()
-
-
-def create(
-    recognizer: Recognizer = RECOGNIZER, hosts: tuple[str, ...] = ("127.0.0.1",), origins: tuple[str, ...] = ()
-) -> FastAPI:
-    return app.create(recognizer, hosts, origins, 1_000_000)
 
 
 def ask(
@@ -56,7 +49,15 @@ def ask(
         answer = connection.getresponse()
         content = answer.read()
         is_json = answer.headers.get_content_type() == "application/json"
-        return answer.status, json.loads(content) if is_json else content, answer.headers
+        return answer.status, json.loads(content) if is_json and content else content, answer.headers
+
+
+@contextlib.contextmanager
+def begun(port: int, *headers: str, target: str = "POST /read") -> Iterator[socket.socket]:
+    """Send the head of a request, and yield the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall("\r\n".join([f"{target} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode())
+        yield connection
 
 
 def png(image: Grey) -> bytes:

@@ -1,4 +1,4 @@
-"""The page in a real browser, if one is installed, on a telephone's screen and on a desk's, light and dark."""
+"""The page in one real browser, if it is installed: mostly on a telephone's screen."""
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.reading.recognizer import Recognizer
+from digits.reading.recognizer import Recognizer, SymbolRecognizer
+from tests import browser as browsers
 from tests.browser import hosts, wait_for
 from tests.reading import fakes
 from tests.reading.drawing import draw
-from tests.web.serving import READER, SHOES, create, serving
+from tests.web.serving import READER, SHOES, serving
 
 Points = Sequence[tuple[float, float]]
 # As fractions of the canvas's sides.
@@ -28,29 +29,36 @@ PHONE, DESK = (390, 844), (1280, 800)
 
 
 @pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    driver = browsers.start()
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with serving(create(Recognizer.load())) as number:
+    with serving(Recognizer.load()) as number:
         yield number
 
 
-@pytest.fixture(params=[(PHONE, "light"), (DESK, "light"), (PHONE, "dark")], ids=["phone", "desk", "dark"])
-def screen(request: pytest.FixtureRequest, browser: Any) -> Any:
-    (width, height), scheme = request.param
+@pytest.fixture
+def page(browser: Any, port: int, request: pytest.FixtureRequest) -> Any:
+    """The page on a screen of this size and colour scheme; it may ask no other server."""
+    (width, height), scheme = getattr(request, "param", (PHONE, "light"))
     metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    return browser
+    load(browser, port)
+    yield browser
+    assert hosts(browser) == {f"127.0.0.1:{port}"}
 
 
-@pytest.fixture
-def page(screen: Any, port: int) -> Any:
+def load(page: Any, port: int) -> None:
     # From another page: after one of the same address the driver may go on before the new one listens to events.
-    screen.get("about:blank")
-    screen.get(f"http://127.0.0.1:{port}/")
-    assert wait_for(screen, "document.readyState === 'complete' && typeof strokes !== 'undefined'")
-    yield screen
-    assert hosts(screen) == {f"127.0.0.1:{port}"}
+    page.get("about:blank")
+    page.get(f"http://127.0.0.1:{port}/")
+    assert wait_for(page, "document.readyState === 'complete' && typeof strokes !== 'undefined'")
 
 
 def write(page: Any, *strokes: Points) -> None:
@@ -75,38 +83,27 @@ def press(page: Any, selector: str) -> None:
 
 def check(page: Any) -> None:
     """Check that nothing is cut off, and that keyboards and screen readers find everything."""
-    cut = """return [...document.querySelectorAll('body *')].filter((each) => {
-        const { left, right, width } = each.getBoundingClientRect();
-        const overflows = each.clientWidth && each.scrollWidth > each.clientWidth + 1;
+    cut = """return [...document.querySelectorAll('body *')].filter((element) => {
+        const { left, right, width } = element.getBoundingClientRect();
+        const overflows = element.clientWidth && element.scrollWidth > element.clientWidth + 1;
         return width > 1 && (left < 0 || right > innerWidth || overflows);
-    }).map((each) => each.outerHTML)"""
+    }).map((element) => element.outerHTML)"""
     assert page.execute_script(cut) == []
     assert page.execute_script("return document.documentElement.scrollHeight <= innerHeight")
     page.execute_script((files("axe_core_python") / "axe.min.js").read_text())
-    found = page.execute_async_script("axe.run().then(arguments[0])")
-    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
+    violations = page.execute_async_script("axe.run().then(arguments[0])")["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
 
 
 def choose(page: Any, file: Path) -> None:
     page.find_element("css selector", "#file").send_keys(str(file))
 
 
-def test_digits_are_drawn_undone_and_cleared(page: Any) -> None:
+@pytest.mark.parametrize("page", [(PHONE, "light"), (DESK, "light"), (PHONE, "dark")], indirect=True)
+def test_digits_are_drawn_and_explained_on_screens_that_are_accessible(page: Any) -> None:
     check(page)
     write(page, SEVEN, TWO)
     assert wait_for(page, f"{TEXT} === '72' && {STATUS}") == "I read 72. Tap a digit for details."
-    check(page)
-    press(page, "#undo")
-    assert wait_for(page, f"{TEXT} === '7'")
-    press(page, "#clear")
-    assert wait_for(page, f"{STATUS}.startsWith('Draw some digits')")
-    assert page.execute_script(f"return {TEXT}") == ""
-    assert page.execute_script("return document.getElementById('undo').disabled")
-
-
-def test_a_tap_on_a_digit_shows_its_probabilities_and_what_the_network_saw(page: Any) -> None:
-    write(page, SEVEN, TWO)
-    assert wait_for(page, f"{TEXT} === '72'")
     press(page, "#text button:last-child")
     assert page.execute_script("return document.querySelectorAll('#bars li').length") == 10
     assert page.find_element("css selector", "#bars .best").text.startswith("2\n")
@@ -115,7 +112,11 @@ def test_a_tap_on_a_digit_shows_its_probabilities_and_what_the_network_saw(page:
     assert seen.count(0) > 300
     assert max(seen) > 200
     check(page)
-    # On the drawing, a tap chooses the other one, and draws nothing.
+
+
+def test_a_tap_on_a_drawn_digit_chooses_it_and_draws_nothing(page: Any) -> None:
+    write(page, SEVEN, TWO)
+    assert wait_for(page, f"{TEXT} === '72'")
     write(page, [(0.27, 0.4)])
     assert page.find_element("css selector", "#bars .best").text.startswith("7\n")
     write(page, [(0.27, 0.4)])
@@ -123,23 +124,27 @@ def test_a_tap_on_a_digit_shows_its_probabilities_and_what_the_network_saw(page:
     assert page.execute_script(f"return {TEXT}") == "72"
 
 
-def test_other_classes_are_called_by_their_names(screen: Any) -> None:
-    with serving(create(Recognizer(fakes.infer, READER, SHOES))) as number:
-        screen.get(f"http://127.0.0.1:{number}/")
-        assert wait_for(screen, f"{STATUS}.startsWith('Draw one symbol')")
-        check(screen)
-        write(screen, SEVEN)
-        assert wait_for(screen, f"{TEXT} === 'sneaker' || {TEXT} === 'ankle boot'")
-        press(screen, "#text button")
-        assert names_of(screen)[0] == screen.execute_script(f"return {TEXT}")
-        assert set(names_of(screen)) == {*SHOES.classes}
-        check(screen)
+def test_strokes_are_undone_and_cleared(page: Any) -> None:
+    write(page, SEVEN, TWO)
+    press(page, "#undo")
+    assert wait_for(page, f"{TEXT} === '7'")
+    press(page, "#clear")
+    assert wait_for(page, f"{STATUS}.startsWith('Draw some digits')")
+    assert page.execute_script(f"return {TEXT}") == ""
+    assert page.execute_script("return document.getElementById('undo').disabled")
 
 
-def names_of(page: Any) -> list[str]:
-    return list(
-        page.execute_script("return [...document.querySelectorAll('#bars span')].map((each) => each.innerText)")
-    )
+def test_other_classes_are_called_by_their_names(browser: Any) -> None:
+    with serving(SymbolRecognizer(fakes.infer, SHOES, READER.settings.ink)) as number:
+        load(browser, number)
+        assert wait_for(browser, f"{STATUS}.startsWith('Draw one symbol')")
+        write(browser, SEVEN)
+        assert wait_for(browser, f"{TEXT} === 'sneaker' || {TEXT} === 'ankle boot'")
+        press(browser, "#text button")
+        names = "[...document.querySelectorAll('#bars span')].map((span) => span.innerText)"
+        assert set(browser.execute_script(f"return {names}")) == {*SHOES.classes}
+        check(browser)
+    hosts(browser)
 
 
 def dispatch(page: Any, *events: tuple[str, int, float, float]) -> None:
@@ -152,7 +157,7 @@ def dispatch(page: Any, *events: tuple[str, int, float, float]) -> None:
             canvas.dispatchEvent(new PointerEvent(name, { pointerId, pointerType: 'touch', isPrimary: pointerId === 1,
                 bubbles: true, cancelable: true, button: name === 'pointermove' ? -1 : 0, ...place }));
         }""",
-        [list(each) for each in events],
+        [list(event) for event in events],
     )
 
 
@@ -197,34 +202,25 @@ def test_a_drawing_stays_whole_when_the_screen_is_turned(page: Any) -> None:
     assert wait_for(page, f"{TEXT} === '7'")
 
 
-def test_a_tap_on_a_photo_keeps_it(page: Any, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "photo.png"), draw("5047"))
-    choose(page, tmp_path / "photo.png")
-    assert wait_for(page, f"{TEXT} === '5047'")
-    write(page, [(0.02, 0.02)])
-    assert page.execute_script(f"return {TEXT}") == "5047"
-    # A format that the browser does not show is read without boxes.
-    cv2.imwrite(str(tmp_path / "scan.tif"), draw("71"))
-    choose(page, tmp_path / "scan.tif")
-    assert wait_for(page, f"{TEXT} === '71'")
-
-
 def test_photos_are_read_and_other_files_explained(page: Any, tmp_path: Path) -> None:
-    photo, blank, damaged = tmp_path / "photo.png", tmp_path / "blank.png", tmp_path / "damaged.png"
+    photo, blank, scan, damaged = (tmp_path / name for name in ("photo.png", "blank.png", "scan.tif", "damaged.png"))
     cv2.imwrite(str(photo), draw("5047"))
     cv2.imwrite(str(blank), np.full((300, 400), 255, np.uint8))
+    cv2.imwrite(str(scan), draw("71"))
     damaged.write_bytes(photo.read_bytes()[:300])
+    choose(page, blank)
+    assert wait_for(page, f"{STATUS} === 'Nothing to read.'")
+    choose(page, damaged)
+    assert wait_for(page, f"{STATUS}.startsWith('Damaged image')")
+    # A format that the browser does not show.
+    choose(page, scan)
+    assert wait_for(page, f"{TEXT} === '71'")
     choose(page, photo)
     assert wait_for(page, f"{TEXT} === '5047'")
     check(page)
-    choose(page, blank)
-    assert wait_for(page, f"{STATUS} === 'Nothing to read.'")
-    assert page.execute_script(f"return {TEXT}") == ""
-    choose(page, damaged)
-    assert wait_for(page, f"{STATUS}.startsWith('Damaged image')")
-    # The next one is read, and drawing begins anew.
-    choose(page, photo)
-    assert wait_for(page, f"{TEXT} === '5047'")
+    # A tap keeps the photo, and a stroke begins anew.
+    write(page, [(0.02, 0.02)])
+    assert page.execute_script(f"return {TEXT}") == "5047"
     write(page, SEVEN)
     assert wait_for(page, f"{TEXT} === '7'")
 
@@ -249,10 +245,3 @@ def test_files_are_dropped_and_pasted(page: Any) -> None:
         assert wait_for(page, f"{TEXT} === '7'")
         press(page, "#clear")
         assert wait_for(page, f"{TEXT} === ''")
-
-
-def test_the_answer_is_measured_from_the_end_of_the_stroke(page: Any) -> None:
-    write(page, SEVEN)
-    assert wait_for(page, f"{TEXT} === '7'")
-    (took,) = page.execute_script("return performance.getEntriesByName('answer').map((each) => each.duration)")
-    assert took > 0

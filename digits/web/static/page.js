@@ -10,7 +10,7 @@ let current = null;    // the stroke, or the tap, that is under way
 let photo = null;      // what was chosen, with its picture once the browser has decoded it
 let reading = null;    // the server's answer, with where the image that it read lies on the canvas
 let chosen = null;     // the digit whose details are shown
-let request = null;    // what the page waits for; whatever comes of an earlier one is ignored
+let request = null;    // the latest one; the answer to an earlier one is ignored
 let what = "some digits", one = "a digit";  // what can be read in an image, and what can be tapped
 
 function colour(name) {
@@ -122,7 +122,7 @@ canvas.addEventListener("pointerdown", (event) => {
 canvas.addEventListener("pointermove", (event) => {
   if (event.pointerId !== current?.id) return;
   const parts = event.getCoalescedEvents?.() ?? [];
-  for (const each of parts.length ? parts : [event]) current.points.push(pointAt(each));
+  for (const part of parts.length ? parts : [event]) current.points.push(pointAt(part));
   const { first, points, begun } = current;
   if (!begun && points.some(({ x, y }) => Math.hypot(x - first.x, y - first.y) > TAP)) begin();
   draw();
@@ -151,15 +151,15 @@ function renew() {
   return request = new AbortController();
 }
 
-async function read(own, body, since, view) {
+async function read(mine, body, since, view) {
   let answer;
   try {
-    const response = await fetch("read?details=true", { method: "POST", body, signal: own.signal });
+    const response = await fetch("read?details=true", { method: "POST", body, signal: mine.signal });
     answer = await response.json().catch(() => ({ error: `The server refuses (${response.status}).` }));
   } catch {
     answer = { error: "The server does not answer. Is it still running?" };
   }
-  if (own !== request) return;
+  if (mine !== request) return;
   reading = answer.error ? null : { ...answer, view };
   show(answer);
   performance.measure("answer", { start: since, end: performance.now() });
@@ -167,11 +167,11 @@ async function read(own, body, since, view) {
 
 function readStrokes(since) {
   if (!strokes.length) return forget();
-  const own = renew();
+  const mine = renew();
   // Only what is drawn, dark on light, and no larger than it takes to read it.
   const points = strokes.flat();
-  const [left, top] = ["x", "y"].map((side) => Math.min(...points.map((each) => each[side] - each.width)) - MARGIN);
-  const [right, bottom] = ["x", "y"].map((side) => Math.max(...points.map((each) => each[side] + each.width)) + MARGIN);
+  const [left, top] = ["x", "y"].map((side) => Math.min(...points.map((point) => point[side] - point.width)) - MARGIN);
+  const [right, bottom] = ["x", "y"].map((side) => Math.max(...points.map((point) => point[side] + point.width)) + MARGIN);
   const factor = Math.min(1, LONGEST / Math.max(right - left, bottom - top));
   const image = document.createElement("canvas"), context = image.getContext("2d");
   [image.width, image.height] = [right - left, bottom - top].map((length) => Math.ceil(length * factor));
@@ -184,13 +184,13 @@ function readStrokes(since) {
   const header = new TextEncoder().encode(`P5 ${width} ${height} 255\n`), body = new Uint8Array(header.length + width * height);
   body.set(header);
   for (let index = 0; index < width * height; index++) body[header.length + index] = data[4 * index];
-  return read(own, body, since, { x: left, y: top, scale: 1 / factor });
+  return read(mine, body, since, { x: left, y: top, scale: 1 / factor });
 }
 
 async function readFile(file) {
   if (!file) return;
   forget();
-  const since = performance.now(), own = renew(), picture = new Image(), url = URL.createObjectURL(file);
+  const since = performance.now(), mine = renew(), picture = new Image(), url = URL.createObjectURL(file);
   photo = { picture: null };
   draw();
   tell("Reading…");
@@ -198,10 +198,10 @@ async function readFile(file) {
   // A format that the browser does not know may be read nevertheless.
   const decoded = await picture.decode().then(() => true, () => false);
   URL.revokeObjectURL(url);
-  if (own !== request) return;
+  if (mine !== request) return;
   if (decoded) photo.picture = picture;
   draw();
-  await read(own, file, since, null);
+  await read(mine, file, since, null);
 }
 
 function forget() {
@@ -226,9 +226,9 @@ function nameOf(digit) {
 }
 
 function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+  const node = Object.assign(document.createElement(name), properties);
+  node.append(...children);
+  return node;
 }
 
 function show({ error, text }) {
@@ -257,7 +257,7 @@ function choose(digit) {
   get("details").hidden = !chosen;
   if (chosen) {
     digit.button.setAttribute("aria-pressed", "true");
-    const pixels = Uint8ClampedArray.from(atob(digit.image), (each) => each.charCodeAt(0));
+    const pixels = Uint8ClampedArray.from(atob(digit.image), (byte) => byte.charCodeAt(0));
     const rgba = new ImageData(28, 28);
     pixels.forEach((level, index) => rgba.data.set([level, level, level, 255], 4 * index));
     get("seen").getContext("2d").putImageData(rgba, 0, 0);

@@ -1,0 +1,1 @@
+"""Exported networks: writing them, and running them without TensorFlow."""

@@ -1,3 +1,0 @@
-"""Programs, one for each stage."""
-
-from digits.core import interrupts as interrupts
