@@ -1,6 +1,8 @@
 """Images in folders, one for each class, or listed in a file labels.csv."""
 
+import codecs
 import csv
+import io
 import os
 import re
 from collections import Counter
@@ -132,19 +134,36 @@ def _refuse_link(folder: Path) -> None:
         raise InputError(f"{folder}: a link to a folder, which DVC does not follow; move the folder itself here")
 
 
-def _read_table(table: Path) -> list[ListedImage]:
+def _decoded(table: Path) -> str:
+    content = table.read_bytes()
+    # The byte order mark that Excel writes tells UTF-8 and UTF-16.
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if missing := {"image", "label"} - {*(reader.fieldnames or ())}:
-                columns = " and no column ".join(sorted(missing))
-                raise InputError(f"{table}: no column {columns}; its first line should be {','.join(COLUMNS)}")
-            rows = [
-                (reader.line_num, ListedImage(**{column: (row.get(column) or "").strip() for column in COLUMNS}))
-                for row in reader
-            ]
-    except (ValueError, csv.Error) as error:
-        raise InputError(f"{table}: not a table in UTF-8 ({error})") from None
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(f'{table}: not in UTF-8 ({error}); save it as "CSV UTF-8"') from None
+
+
+def _read_table(table: Path) -> list[ListedImage]:
+    text = _decoded(table)
+    # Excel's own line, which names the separator.
+    if named := re.match(r"sep=(.)\r?\n", text):
+        text = text[named.end() :]
+    separator = named[1] if named else max(",;\t", key=text.partition("\n")[0].count)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+        columns = [name.strip().lower() for name in next(reader, [])]
+        if missing := {"image", "label"} - {*columns}:
+            lacking = " and no column ".join(sorted(missing))
+            raise InputError(f"{table}: no column {lacking}; its first line should be {','.join(COLUMNS)}")
+        rows = []
+        for cells in reader:
+            row = dict(zip(columns, cells, strict=False))
+            image = ListedImage(**{column: row.get(column, "").strip() for column in COLUMNS})
+            if cells:
+                rows.append((reader.line_num + bool(named), image))
+    except csv.Error as error:
+        raise InputError(f"{table}: not a table ({error})") from None
     paths = set[Path]()
     for line, image in rows:
         where, path = f"{table}: line {line}", Path(image.image)

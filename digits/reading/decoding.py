@@ -30,6 +30,9 @@ Grey = NDArray[np.uint8]
 MAX_SIDE = 1600
 # Images with more pixels are refused: to decode one takes at least four bytes per pixel.
 MAX_PIXELS = 120_000_000
+# Colours are looked at in so many pixels of the longer side. If the variance of the brightness is less than this
+# part of that along the line on which colours vary most, colour tells more.
+COLOUR_SIDE, MIN_BRIGHTNESS_SHARE = 200, 0.65
 Image.init()
 # Pillow knows more formats, some of which it opens by starting another program.
 FORMATS = sorted({"AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"} & Image.OPEN.keys())
@@ -161,9 +164,25 @@ def _grey(image: Image.Image) -> Grey:
     if image.has_transparency_data:
         colours = np.asarray(image.convert("RGBA"), np.float32)
         opaque = colours[..., 3] / 255
-        grey = np.asarray(image.convert("RGBA").convert("RGB").convert("L"), np.float32)
+        grey = _told_by_colour(image.convert("RGBA").convert("RGB")).astype(np.float32)
         # Light ink on a transparent background is meant for a dark one.
         seen = float(opaque.sum())
         background = 0 if opaque.min() < 1 and seen and (grey * opaque).sum() / seen > 160 else 255
         return (grey * opaque + background * (1 - opaque)).astype(np.uint8)
-    return np.asarray(image.convert("RGB").convert("L") if image.mode != "L" else image, np.uint8)
+    return np.asarray(image, np.uint8) if image.mode == "L" else _told_by_colour(image.convert("RGB"))
+
+
+def _told_by_colour(image: Image.Image) -> Grey:
+    """Return the brightness of an RGB image; or, where that varies much less than the colours do, as red ink on green
+    paper, how far each pixel is along the line on which they vary most."""
+    grey = np.asarray(image.convert("L"), np.uint8)
+    step = -(-max(image.size) // COLOUR_SIDE)
+    colours = np.asarray(image, np.float32)[::step, ::step].reshape(-1, 3)
+    variances, axes = np.linalg.eigh((colours - colours.mean(axis=0)).T @ (colours - colours.mean(axis=0)))
+    varied = grey[::step, ::step].astype(np.float32)
+    # Of grey levels, the line's variance is three times that of each channel.
+    if ((varied - varied.mean()) ** 2).sum() >= MIN_BRIGHTNESS_SHARE * variances[-1] / 3:
+        return grey
+    along = np.asarray(image, np.float32) @ axes[:, -1]
+    low, high = np.percentile(along[::step, ::step], (0.5, 99.5))
+    return np.asarray(((along - low) * 255 / max(high - low, 1)).clip(0, 255), np.uint8)

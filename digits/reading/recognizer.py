@@ -74,6 +74,7 @@ class Recognizer(ABC):
     """Reads images: the digits of each, or one symbol of another kind in each."""
 
     task: Task
+    infer: Infer
 
     @staticmethod
     def load(path: str | Path = NETWORK, reader: str | Path = READER, threads: int = 0) -> "Recognizer":
@@ -118,6 +119,21 @@ class Recognizer(ABC):
                 previous = current
             if previous:
                 yield from previous.result()
+
+    def classify(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the probability of each class, float32 (N, classes), for images that are in MNIST's format already.
+
+        images: (N, 28, 28), light on dark, 0 to 255; or floats from 0 to 1, as tutorials divide them
+        Raises InputError if they have another shape or range.
+        """
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+            raise InputError(f"the images: an array of shape {images.shape}, not (images, {SIDE}, {SIDE})")
+        low, high = (images.min(), images.max()) if images.size else (0, 0)
+        if not 0 <= low <= high <= 255:
+            raise InputError(f"the images: from {low} to {high}, not from 0 to 255, or to 1")
+        divided = np.issubdtype(images.dtype, np.floating) and high <= 1
+        levels = np.rint(images * 255 if divided else images).astype(np.uint8)
+        return _run(self.infer, [levels], len(self.task.classes))[0]
 
     def _read_decoded(self, batch: Sequence[Decoded]) -> list[Reading | InputError]:
         readings = iter(self._read([decoded for decoded in batch if not isinstance(decoded, InputError)]))

@@ -85,14 +85,21 @@ class Hand:
                     return np.ascontiguousarray(mask[:, ::-1])
                 if turns and label in QUARTERS[turns] and mask.size:
                     return np.ascontiguousarray(np.rot90(mask, turns))
-        return _trimmed(self.word(random).mask)
+        return self._trimmed_word(random)
+
+    def _trimmed_word(self, random: Random) -> Mask:
+        while True:
+            mask = _trimmed(self.word(random).mask)
+            # Of a hairline that is bent nothing may be left.
+            if mask.size:
+                return mask
 
     def _scrawled(self, random: Random) -> Mask:
         """A digit with a tail that makes it another sign, as alpha is a zero with a cross."""
         mask = np.pad(self.digit(random, printed=0.02)[0], GLYPH_SIDE // 2)
         rows, columns = np.nonzero(mask > 0.5)
         if not len(rows):
-            return _trimmed(self.word(random).mask)
+            return self._trimmed_word(random)
         start = random.integers(len(rows))
         centre = np.array([columns.mean(), rows.mean()])
         point = np.array([columns[start], rows[start]], float)

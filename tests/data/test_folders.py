@@ -87,6 +87,26 @@ def test_a_table_has_labels_groups_and_the_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "separator", "encoding"),
+    [
+        ("image;label", ";", "utf-8"),
+        ("image;label", ";", "utf-8-sig"),
+        ("image\tlabel", "\t", "utf-8"),
+        ("sep=;\r\nimage;label", ";", "utf-8"),
+        ("Image,Label", ",", "utf-8"),
+        ("image, label", ", ", "utf-8"),
+        ("image,label", ",", "utf-16"),
+    ],
+)
+def test_a_table_may_be_as_spreadsheets_write_it(tmp_path: Path, header: str, separator: str, encoding: str) -> None:
+    images = [ListedImage(f"{number}.png", "ab"[number % 2]) for number in range(6)]
+    rows = [f"{image.image}{separator}{image.label}" for image in images]
+    write(tmp_path, {image.image: "" for image in images})
+    (tmp_path / "labels.csv").write_bytes("\r\n".join([header, *rows, ""]).encode(encoding))
+    assert folders.find(tmp_path) == images
+
+
+@pytest.mark.parametrize(
     "names", [("1", "9", "10"), ("01", "1", "2"), ("10", "9", "a"), ("1", "²")]
 )  # fmt: skip
 def test_classes_are_sorted_as_numbers_if_they_are_numbers(names: tuple[str, ...]) -> None:
@@ -132,7 +152,7 @@ SPLIT = "image,label,split"
         ),
         ({"labels.csv": ""}, "labels.csv: no column image and no column label; its first line should be image,label"),
         (table(header="image,name"), "labels.csv: no column label"),
-        ({"labels.csv": "image,label\n\udce9.png,a\n"}, "labels.csv: not a table in UTF-8"),
+        ({"labels.csv": "image,label\n\udce9.png,a\n"}, "labels.csv: not in UTF-8"),
         (table(), "no images"),
         (table("1.png,a", "2.png,"), "labels.csv: line 3: no label; add it"),
         (table("1.png,a", ",b"), "labels.csv: line 3: no image"),

@@ -158,6 +158,24 @@ def test_an_experiment_and_a_branch_are_compared_with_main(finished: Repository,
     assert list(json.loads(copy.run("dvc", "params", "diff", "main", "--json"))["params.yaml"]) == ["train.calibrate"]
 
 
+@pytest.mark.slow
+def test_a_conflict_of_two_branches_in_dvc_lock_ends_with_what_the_merged_parameters_give(copy: Repository) -> None:
+    copy.run("git", "branch", "other")
+    for branch, section in {"main": {"dpi": 50}, "other": {"examples": 2}}.items():
+        copy.run("git", "checkout", "-q", branch)
+        copy.set(plot=section)
+        copy.run("dvc", "repro")
+        copy.commit(branch)
+    copy.run("git", "-c", "user.name=test", "-c", "user.email=test@example.org", "merge", "main", code=1)
+    assert "<<<<<<<" in (copy.path / "dvc.lock").read_text()
+    copy.run("git", "checkout", "--theirs", "dvc.lock")
+    copy.run("dvc", "repro")
+    copy.commit("Merge")
+    assert "up to date" in copy.run("dvc", "status")
+    merged = params.load(copy.path / "params.yaml").plot
+    assert (merged.examples, merged.dpi) == (2, 50)
+
+
 def test_the_documentation_keeps_the_list_of_experiments_narrow() -> None:
     pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
     assert any(f"--drop '{EXP_SHOW_DROP}'" in page for page in pages)

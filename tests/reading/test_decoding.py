@@ -70,6 +70,17 @@ def test_of_16_bits_as_many_as_are_used_are_stretched(bits: int) -> None:
         assert difference(decode(source)[0], grey) < 2
 
 
+@pytest.mark.parametrize(
+    ("ink", "paper"), [((200, 30, 40), (30, 130, 60)), ((40, 70, 190), (110, 70, 30)), ((128, 0, 0), (0, 0, 128))]
+)
+def test_ink_as_bright_as_its_paper_is_told_by_its_colour(ink: tuple[int, ...], paper: tuple[int, ...]) -> None:
+    share = draw("5")[..., np.newaxis] / 255
+    colours = (share * paper + (1 - share) * ink).astype(np.uint8)
+    grey, _ = decode(colours)
+    assert abs(np.corrcoef(grey.ravel(), draw("5").ravel())[0, 1]) > 0.99
+    assert np.ptp(grey) > 200
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM"])
 def test_a_file_is_read_from_its_path_its_bytes_and_open(kind: str, tmp_path: Path) -> None:
     content = encoded(Image.fromarray(draw("5")), kind)

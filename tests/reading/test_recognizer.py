@@ -27,6 +27,21 @@ def recognizer(**settings: object) -> Recognizer:
     return DigitRecognizer(fakes.infer, Reader(fakes.detector, fakes.classifier, changed(**settings)))
 
 
+def test_images_in_mnists_format_are_classified_divided_by_255_or_not() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 28, 28), np.uint8)
+    rows = recognizer().classify(images)
+    assert rows.shape == (300, 10)
+    np.testing.assert_array_equal(recognizer().classify(images / 255), rows)
+    np.testing.assert_array_equal(recognizer().classify(images.astype(np.float32)), rows)
+    assert recognizer().classify(images[:0]).shape == (0, 10)
+
+
+@pytest.mark.parametrize("images", [np.zeros((28, 28)), np.zeros((1, 28, 28, 3)), np.full((1, 28, 28), -1.0)])
+def test_what_is_not_in_mnists_format_is_not_classified(images: NDArray[np.float64]) -> None:
+    with pytest.raises(InputError, match=r"^the images: "):
+        recognizer().classify(images)
+
+
 def sheet(*lines: str, size: int = 60) -> Grey:
     """Draw lines of digits; a space is as wide as a digit."""
     length = max(map(len, lines))
