@@ -34,7 +34,7 @@ def wait_for(driver: Any, script: str) -> Any:
     """Wait until the JavaScript expression ``script`` is truthy in the page, and return its value."""
     from selenium.webdriver.support.wait import WebDriverWait
 
-    return WebDriverWait(driver, 60).until(lambda _: driver.execute_script(f"return {script}"))
+    return WebDriverWait(driver, 300).until(lambda _: driver.execute_script(f"return {script}"))
 
 
 def hosts(driver: Any) -> set[str]:

@@ -55,6 +55,24 @@ def fuse(candidates: Candidates, classified: NDArray[np.float32], settings: Sett
     return Detections(*(np.array(column, np.float32) for column in zip(*fused, strict=True)))
 
 
+def in_context(detections: Detections, settings: Settings) -> Detections:
+    """Lower the score of each detection whose neighbours have low ones: what alone looks like a digit is a letter in a
+    word."""
+    boxes, scores = detections.boxes, detections.scores
+    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, _longer_sides(boxes)
+    across, down = (centres[None, :, side] - centres[:, None, side] for side in (0, 1))
+    # Neighbours in the same line count most, and those of about the same size.
+    away = np.hypot(across, 2 * down) / (settings.context_reach * sizes[:, None])
+    unlike = np.log2(sizes[None] / sizes[:, None])
+    counted = np.exp(-(away**2) - 2 * unlike**2) * (scores > settings.min_context_score)
+    np.fill_diagonal(counted, 0)
+    # As if there were half a digit with the usual score beside it, so that a single neighbour counts less than several.
+    usual = settings.usual_score
+    mean = (counted @ scores + 0.5 * usual) / (counted.sum(axis=1) + 0.5)
+    lowered = scores + settings.context_weight * np.minimum(0, mean - usual)
+    return detections._replace(scores=np.maximum(lowered, 0).astype(np.float32))
+
+
 def accept(detections: Detections, area: int, settings: Settings) -> NDArray[np.bool_]:
     """Return which detections are digits, bool (N,), in an image of this ``area`` in pixels."""
     accepted = detections.scores >= settings.min_score

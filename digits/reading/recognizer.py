@@ -21,8 +21,8 @@ from digits.onnx.runtime import Infer
 from digits.reading.classes import CLASSES
 from digits.reading.converting import convert
 from digits.reading.decoding import Grey, Source, decode
-from digits.reading.finding import Candidates, Network, find_candidates, joined, load_network, lone_candidates
-from digits.reading.fusion import Detections, accept, fuse, touching
+from digits.reading.finding import Candidates, Network, find_candidates, iou, joined, load_network, lone_candidates
+from digits.reading.fusion import Detections, accept, fuse, in_context, touching
 from digits.reading.ink import strokes
 from digits.reading.levels import pad_cut_out
 from digits.reading.lines import arrange
@@ -196,6 +196,11 @@ class Page:
         """How much sense it makes: how many digits more are probably right than wrong."""
         return float((2 * self.certain[self.accepted] - 1).sum())
 
+    @property
+    def certainty(self) -> float:
+        """The mean probability that an accepted digit is right; 0 if there is none."""
+        return float(self.certain[self.accepted].mean()) if self.accepted.any() else 0.0
+
     def in_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``boxes``, float32 (N, 4), in pixels of the image, from its upper left corner."""
         height, width = (side - 2 * self.margin for side in self.pixels.shape)
@@ -229,20 +234,22 @@ class DigitRecognizer(Recognizer):
 
     def _look_again(self, page: Page) -> Page:
         """Return the page as it makes the most sense: as it is or, if that is little, turned or enlarged."""
-        settings, others, certain = self.settings, list[Page](), page.certain[page.accepted]
+        settings, others = self.settings, list[Page]()
         # A digit alone tells little of how a page is turned, and nothing is to be gained where hardly anything is seen.
         if page.lone is not None or len(page.accepted) < 2:
             return page
         sizes = (page.digits.boxes[:, 2:] - page.digits.boxes[:, :2]).max(axis=1)
-        if not len(certain) or certain.mean() < settings.turn_below:
+        if page.certainty < settings.min_certainty:
             for turns in (1, 2, 3):
                 pixels = np.ascontiguousarray(np.rot90(page.pixels, turns))
                 others.append(Page(pixels, page.scale, page.margin, None, turns))
-        if np.median(sizes[page.accepted] if len(certain) else sizes) < settings.enlarge_below:
+        if np.median(sizes[page.accepted] if page.accepted.any() else sizes) < settings.enlarge_below:
             larger = cv2.resize(page.pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
             others.append(Page(np.asarray(larger, np.uint8), page.scale / 2, 2 * page.margin, None))
         for other in others:
             self._see([other])
+        # Many words, turned, have something that looks a little like a digit.
+        others = [other for other in others if other.certainty >= settings.min_certainty]
         best = max(others, key=lambda other: other.sense, default=page)
         return best if best.sense > page.sense + settings.min_gain else page
 
@@ -265,10 +272,15 @@ class DigitRecognizer(Recognizer):
         """Classify the candidates of each page, fuse those of the same digit, and accept those that are digits."""
         classified = _run(self.reader.classifier, [page.candidates.crops for page in pages], CLASSES)
         for page, rows in zip(pages, classified, strict=True):
-            page.digits = fuse(page.candidates, rows, self.settings)
+            page.digits = in_context(fuse(page.candidates, rows, self.settings), self.settings)
             # In a picture of one digit there are no other places to be mistaken in.
             area = page.pixels.size if page.lone is None else int(np.prod(page.lone[2:] - page.lone[:2]))
             page.accepted = accept(page.digits, area, self.settings)
+            if page.lone is not None and page.accepted.any():
+                best = page.digits.scores.argmax()
+                # A long stroke may be found twice, side by side.
+                if iou(page.digits.boxes[[best]], page.lone[np.newaxis])[0, 0] > self.settings.fusion_iou:
+                    page.accepted &= np.arange(len(page.accepted)) == best
 
     def _vote(self, pages: Sequence[Page]) -> None:
         """Let MNIST's network vote on which digits the accepted ones are."""

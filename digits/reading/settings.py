@@ -76,6 +76,10 @@ class Settings(Section):
     suppression_iou: Share
     suppression_inside: Share
     fusion_iou: Share
+    context_reach: Lengths
+    min_context_score: Share
+    usual_score: Share
+    context_weight: Annotated[float, Field(ge=0, le=10)]
     min_relative_size: Share
     mnist_weight: Share
     touching_factor: Share
@@ -83,7 +87,7 @@ class Settings(Section):
     min_score: Share
     min_best_score: Share
     best_score_per_doubling: Share
-    turn_below: Share
+    min_certainty: Share
     enlarge_below: Pixels
     min_gain: Annotated[float, Field(ge=0, le=1000)]
     ink: Ink

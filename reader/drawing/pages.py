@@ -41,6 +41,10 @@ STROKES: dict[str, list[list[tuple[float, float]]]] = {
 }  # fmt: skip
 
 
+# The letters of equations.
+UNKNOWNS = "abcdefhkmnpqrstuvwxyzABCDEFT"
+
+
 class Sheet:
     """A blank sheet to write on; keeps the box of every digit, letter and sign."""
 
@@ -52,6 +56,11 @@ class Sheet:
         self.slant, self.turn = random.normal(0, 0.13), np.deg2rad(random.normal(0, 4))
         self.european, self.printed = float(random.choice([0, 0.7])), float(random.choice([0.01, 0.9], p=[0.93, 0.07]))
         self.face = hand.face(random)
+        # Most keep the same pen. The width of its strokes in signs, in units of a digit's height.
+        self.pen, self.thick = (
+            int(random.integers(2**31)) if random.random() < 0.7 else None,
+            random.uniform(0.05, 0.14),
+        )
         # How high each digit is, and how far it reaches below the line, as fractions of the usual height.
         self.heights, self.drops = np.exp(random.normal(0, 0.07, 10)), np.zeros(10)
         if random.random() < 0.3:
@@ -98,7 +107,7 @@ class Sheet:
 
     def write(self, x: float, y: float, size: float, *, label: int | None = None, centred: bool = False) -> float:
         """Write a digit with its left edge, or its centre, at ``x`` and its middle at ``y``; return its width."""
-        mask, label = self.hand.digit(self.random, self.european, self.printed, label)
+        mask, label = self.hand.digit(self.random, self.european, self.printed, label, self.pen)
         if not centred:
             # Its foot stands on the line, or reaches below it.
             y += (1 - self.heights[label]) * size / 2 + self.drops[label] * size
@@ -162,12 +171,12 @@ class Sheet:
 
     def stroke(self, x: float, y: float, name: str, size: float) -> float:
         """Draw a sign with its left edge at ``x``, beside digits around the height ``y``; return the right end."""
-        random, thick = self.random, max(1, int(size * self.random.uniform(0.05, 0.14)))
-        grown = size * random.uniform(0.8, 1.25)
+        random, thick = self.random, max(1, int(size * self.thick * self.random.uniform(0.8, 1.2)))
+        grown, wider = size * random.uniform(0.8, 1.25), np.exp(random.normal(0, 0.5 if name == "/" else 0.15))
         canvas, points = np.zeros(self.ink.shape, np.uint8), []
         for stroke in STROKES[name]:
             places = np.array(stroke) + random.normal(0, 0.03, (len(stroke), 2))
-            places = places * (grown * np.exp(random.normal(0, 0.15)), grown) + (x, y - grown / 2)
+            places = places * (grown * wider, grown) + (x, y - grown / 2)
             points.append(places)
             if len(stroke) == 1:
                 cv2.circle(canvas, places[0].astype(int).tolist(), max(1, thick // 2 + 1), 255, -1, cv2.LINE_AA)
@@ -333,12 +342,12 @@ class Sheet:
 
 
 def number(random: Random) -> str:
-    """Return a number as people write it: a date, a price, a sum, or just digits."""
+    """Return a number as people write it: a date, a price, a sum, an equation, or just digits."""
 
     def some(low: int, high: int) -> str:
         return "".join(map(str, random.integers(0, 10, random.integers(low, high + 1))))
 
-    kind = int(random.choice(11, p=[0.33, 0.1, 0.09, 0.05, 0.09, 0.05, 0.04, 0.03, 0.15, 0.04, 0.03]))
+    kind = int(random.choice(12, p=[0.25, 0.09, 0.09, 0.04, 0.09, 0.07, 0.03, 0.03, 0.13, 0.04, 0.03, 0.11]))
     match kind:
         case 0:
             return some(1, 7)
@@ -351,9 +360,9 @@ def number(random: Random) -> str:
             return f"{some(1, 2)}:{some(2, 2)}"
         case 4:
             price = f"{some(1, 3)}.{some(2, 2)}"
-            return f"${price}" if random.random() < 0.6 else f"{price}€"
+            return f"${random.choice([price, some(1, 4)])}" if random.random() < 0.7 else f"{price}€"
         case 5:
-            return f"{some(1, 2)}/{some(1, 2)}"
+            return some(1, 3) + str(random.choice(list("//|"))) + some(1, 3)
         case 6:
             return f"-{some(1, 3)}"
         case 7:
@@ -363,6 +372,9 @@ def number(random: Random) -> str:
             return f"{some(1, 3)}{operator}{some(1, 3)}={some(0, 4)}"
         case 9:
             return some(1, 2) + str(random.choice(list(".):")))
+        case 10:
+            terms = [some(0, 2) + str(random.choice(list(UNKNOWNS))) for _ in range(random.integers(1, 4))]
+            return str(random.choice(list("+-"))).join(terms) + "=" + some(1, 3)
         case _:
             rest = (
                 f"({some(1, 3)})",
@@ -470,11 +482,11 @@ def _line(kind: str, hand: Hand, size: float, side: float, random: Random, touch
 
 
 def _cells(sheet: Sheet) -> None:
-    """Write a digit in each cell of a grid."""
+    """Write a digit, or on some pages a letter, in each cell of a grid."""
     random, size, (height, width) = sheet.random, sheet.size, sheet.ink.shape
     step, thick = size * random.uniform(1.15, 2), int(random.integers(1, 6))
     left, top = random.uniform(-0.5, 0.5, 2) * step
-    dark, share = random.uniform(0.3, 1), random.uniform(0.4, 1)
+    dark, share, letters = random.uniform(0.3, 1), random.uniform(0.4, 1), float(random.choice([0, 0, 0.3, 0.7]))
     for y in np.arange(top, height, step):
         cv2.line(sheet.ink, (0, int(y)), (int(width), int(y)), dark, thick, cv2.LINE_AA)
         for x in np.arange(left, width, step):
@@ -482,6 +494,10 @@ def _cells(sheet: Sheet) -> None:
             if random.random() < share:
                 sheet.printed = float(random.random() < 0.35)
                 slip = random.normal(0, 0.06, 2) * step
+                if random.random() < letters:
+                    typed = sheet.hand.fonts.typeset(str(random.choice(list(UNKNOWNS))), sheet.face)
+                    sheet.type(x + slip[0] + step / 4, y + slip[1] + step / 2, typed, 0.8 * size)
+                    continue
                 sheet.write(x + step / 2 + slip[0], y + step / 2 + slip[1], size, centred=True)
 
 

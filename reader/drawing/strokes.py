@@ -40,13 +40,19 @@ class Hand:
         self.of_label = [np.flatnonzero(dataset.labels == label) for label in range(10)]
 
     def digit(
-        self, random: Random, european: float = 0.3, printed: float = 0.1, label: int | None = None
+        self,
+        random: Random,
+        european: float = 0.3,
+        printed: float = 0.1,
+        label: int | None = None,
+        pen: int | None = None,
     ) -> tuple[Mask, int]:
         """Return a digit, float32 (112, 112), 0 to 1, with hard edges, and its label.
 
         european: share of ones with an upstroke and of sevens with a bar, which are rare in MNIST
         printed: share of digits of a font
         label: of the digit, by default any
+        pen: the seed of the pen, by default another one for each digit
         """
         label = int(random.integers(10)) if label is None else label
         if random.random() < printed or not len(self.of_label[label]):
@@ -63,7 +69,7 @@ class Hand:
             large = _straight(random)
         elif label in (1, 7) and random.random() < european:
             large = np.clip(_european(large, label, random), 0, 1)
-        return _pen(large, random), label
+        return _pen(large, random if pen is None else np.random.default_rng(pen)), label
 
     def face(self, random: Random, hands: float = 0.75) -> str:
         """Return the path of a font, with this probability of handwriting."""

@@ -165,7 +165,7 @@ def test_a_stage_goes_on_elsewhere_when_its_worker_or_node_is_lost(tmp_path: Pat
         cluster.remove_node(third, allow_graceful=False)
     else:
         workers(cluster.head_node)[0].kill()
-    output = run.communicate(timeout=120)[0]
+    output = run.communicate(timeout=600)[0]
     assert run.returncode == 0, output
     assert " lost on " in output
     begins = [event for event in tiny.events() if "begins" in event]
@@ -220,7 +220,7 @@ def test_kills_lose_nothing_and_read_nothing_twice(tmp_path: Path, cluster: Any)
     until(lambda: len([*out.glob("part-*")]) > len(kept))
     [reader, *_] = [process for process in psutil.process_iter(["name"]) if "MapWorker" in process.info["name"]]
     reader.kill()
-    output = driver.communicate(timeout=120)[0]
+    output = driver.communicate(timeout=600)[0]
     assert driver.returncode == 0, output
     assert len(table(out)) == 2560
     assert {path: path.read_bytes() for path in kept} == kept

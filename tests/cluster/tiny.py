@@ -133,4 +133,4 @@ def until(condition: Callable[[], bool], seconds: float = 300) -> None:
 
 def interrupt(process: "subprocess.Popen[str]") -> str:
     process.send_signal(signal.SIGINT)
-    return process.communicate(timeout=60)[0]
+    return process.communicate(timeout=600)[0]

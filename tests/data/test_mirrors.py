@@ -126,7 +126,7 @@ def test_a_hostile_mirror_is_skipped_soon_with_the_reason_and_leaves_nothing(
         mirrors.download("mnist", [url], tmp_path / "raw")
     assert "\n" not in str(caught.value)
     # Half a second, with room for a slow machine.
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     assert not (tmp_path / "raw").exists()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.reading.finding import Candidates
-from digits.reading.fusion import Detections, accept, fuse, touching, usual_size
+from digits.reading.fusion import Detections, accept, fuse, in_context, touching, usual_size
 from tests.reading.fakes import SETTINGS, Floats, changed
 
 Box = tuple[float, float, float, float]
@@ -194,3 +194,15 @@ def test_digits_touch_if_there_is_hardly_a_gap() -> None:
     assert touch(BOX, near) == [True, True]
     assert touch(far, BOX, below) == [False, True, True]
     assert touch(BOX, (51.0, 73.0, 91.0, 99.0)) == [False, False]
+
+
+def test_what_alone_looks_like_a_digit_is_none_among_less_certain_ones() -> None:
+    def scores(lefts: list[float], given: list[float]) -> Floats:
+        boxes = np.array([(left, 20, left + 40, 70) for left in lefts], np.float32)
+        labels = np.full((len(lefts), 10), 0.1, np.float32)
+        return in_context(Detections(boxes, np.array(given, np.float32), labels), changed(context_weight=1.0)).scores
+
+    row = [0.0, 60.0, 120.0, 180.0, 240.0]
+    assert scores(row, [0.8, 0.8, 0.7, 0.8, 0.8])[2] == pytest.approx(0.7)
+    assert scores(row, [0.3, 0.3, 0.7, 0.3, 0.3])[2] < 0.5
+    np.testing.assert_allclose(scores([0, 2000], [0.7, 0.3]), [0.7, 0.3])

@@ -43,7 +43,7 @@ def ask(
     port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
 ) -> tuple[int, Any, http.client.HTTPMessage]:
     """Return the status of the answer, its content, decoded if it is JSON, and its headers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     with contextlib.closing(connection):
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -55,7 +55,7 @@ def ask(
 @contextlib.contextmanager
 def begun(port: int, *headers: str, target: str = "POST /read") -> Iterator[socket.socket]:
     """Send the head of a request, and yield the connection."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall("\r\n".join([f"{target} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode())
         yield connection
 

@@ -60,7 +60,7 @@ def test_the_command_serves_until_it_is_interrupted_and_writes_and_prints_nothin
     assert ask(port, "POST", "/read", b"no form", kind)[0] == 400
     assert ask(port, "POST", "/read", body.replace(b"--limit--", b"--limit!!"), kind)[0] in (400, 422)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == ("", "")
+    assert process.communicate(timeout=300) == ("", "")
     assert process.returncode == -signal.SIGINT
 
 
