@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.reading.classes import LETTER
+from digits.reading.classes import LETTER, SIGN
 from digits.reading.finding import Boxes, Candidates, areas, intersections
 from digits.reading.settings import Settings
 
@@ -16,11 +16,13 @@ class Detections(NamedTuple):
     boxes: float32 (N, 4), left, top, right and bottom in the image's pixels
     scores: float32 (N,), how sure it is that there is a digit, 0 to 1
     class_probabilities: float32 (N, 10), the probability of each digit if there is one
+    signs: float32 (N,), the classifier's probability that it is a sign, 0 to 1
     """
 
     boxes: Boxes
     scores: NDArray[np.float32]
     class_probabilities: NDArray[np.float32]
+    signs: NDArray[np.float32]
 
 
 def fuse(candidates: Candidates, classified: NDArray[np.float32], settings: Settings) -> Detections:
@@ -35,7 +37,7 @@ def fuse(candidates: Candidates, classified: NDArray[np.float32], settings: Sett
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] > settings.min_candidate_score]
-    fused: list[tuple[NDArray[np.float32], float, NDArray[np.float32]]] = []
+    fused: list[tuple[NDArray[np.float32], float, NDArray[np.float32], float]] = []
     free = np.ones(len(order), bool)
     area = areas(boxes)
     for place, best in enumerate(order):
@@ -49,9 +51,10 @@ def fuse(candidates: Candidates, classified: NDArray[np.float32], settings: Sett
         weights = scores[voters] / scores[voters].sum()
         second = scores[voters[1]] if len(voters) > 1 else 0
         score = settings.best_score_weight * scores[best] + (1 - settings.best_score_weight) * second
-        fused.append((weights @ boxes[voters], float(score), weights @ probabilities[voters]))
+        sign = float(weights @ classified[voters, SIGN])
+        fused.append((weights @ boxes[voters], float(score), weights @ probabilities[voters], sign))
     if not fused:
-        return Detections(*(np.zeros((0, *shape), np.float32) for shape in ((4,), (), (10,))))
+        return Detections(*(np.zeros((0, *shape), np.float32) for shape in ((4,), (), (10,), ())))
     return Detections(*(np.array(column, np.float32) for column in zip(*fused, strict=True)))
 
 

@@ -88,3 +88,12 @@ def _paper(window: NDArray[np.float32], inner: NDArray[np.bool_], settings: Ink)
         plane = np.linalg.solve(used.T @ used + len(used) * penalty, used.T @ around[chosen])
         error = np.abs(around - terms @ plane)
     return np.asarray(plane[0] + plane[1] * places[0][:, None] + plane[2] * places[1], np.float32)
+
+
+def lean(image: NDArray[np.uint8]) -> float:
+    """Return how far ink leans to the right, its columns per row; 0 if there is none.
+
+    image: uint8 (28, 28), in MNIST's format
+    """
+    moments = cv2.moments(image)
+    return -moments["mu11"] / max(moments["mu02"], 1e-6)

@@ -21,9 +21,18 @@ from digits.onnx.runtime import Infer
 from digits.reading.classes import CLASSES
 from digits.reading.converting import convert
 from digits.reading.decoding import Grey, Source, decode
-from digits.reading.finding import Candidates, Network, find_candidates, iou, joined, load_network, lone_candidates
+from digits.reading.finding import (
+    Candidates,
+    Network,
+    areas,
+    find_candidates,
+    intersections,
+    joined,
+    load_network,
+    lone_candidates,
+)
 from digits.reading.fusion import Detections, accept, fuse, in_context, touching
-from digits.reading.ink import strokes
+from digits.reading.ink import lean, strokes
 from digits.reading.levels import pad_cut_out
 from digits.reading.lines import arrange
 from digits.reading.lone_ink import find_lone_ink
@@ -249,7 +258,7 @@ class DigitRecognizer(Recognizer):
         for other in others:
             self._see([other])
         # Many words, turned, have something that looks a little like a digit.
-        others = [other for other in others if other.certainty >= settings.min_certainty]
+        others = [other for other in others if not other.turns or other.certainty >= settings.min_certainty]
         best = max(others, key=lambda other: other.sense, default=page)
         return best if best.sense > page.sense + settings.min_gain else page
 
@@ -277,10 +286,11 @@ class DigitRecognizer(Recognizer):
             area = page.pixels.size if page.lone is None else int(np.prod(page.lone[2:] - page.lone[:2]))
             page.accepted = accept(page.digits, area, self.settings)
             if page.lone is not None and page.accepted.any():
-                best = page.digits.scores.argmax()
                 # A long stroke may be found twice, side by side.
-                if iou(page.digits.boxes[[best]], page.lone[np.newaxis])[0, 0] > self.settings.fusion_iou:
-                    page.accepted &= np.arange(len(page.accepted)) == best
+                best = page.digits.scores.argmax()
+                boxes = page.digits.boxes
+                inside = intersections(boxes, boxes[[best]])[:, 0] / np.minimum(areas(boxes), areas(boxes)[best])
+                page.accepted &= (inside < self.settings.fusion_iou) | (np.arange(len(boxes)) == best)
 
     def _vote(self, pages: Sequence[Page]) -> None:
         """Let MNIST's network vote on which digits the accepted ones are."""
@@ -297,8 +307,19 @@ class DigitRecognizer(Recognizer):
             page.probabilities[page.accepted] = voted / voted.sum(axis=1, keepdims=True)
             constant, score_factor, class_factor = self.settings.calibration
             best = page.probabilities.max(axis=1, initial=0)
+            self._refuse_signs(page)
             odds = constant + score_factor * log_odds(page.digits.scores) + class_factor * log_odds(best)
             page.certain = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+    def _refuse_signs(self, page: Page) -> None:
+        """Accept no stroke that leans more than the digits do and may well be a sign, as / between ones."""
+        settings, places = self.settings, np.flatnonzero(page.accepted)
+        leans = np.array([lean(image) for image in page.strokes])
+        usual = np.median(leans) if len(leans) > 1 else 0
+        signs = (page.probabilities[places].argmax(axis=1) == 1) & (leans > usual + settings.max_lean)
+        signs &= page.digits.signs[places] > settings.max_sign
+        page.accepted[places[signs]] = False
+        page.strokes = page.strokes[~signs]
 
     def _arrange(self, page: Page) -> Reading:
         """Return the digits of a page in lines, each with the probability that it is right."""

@@ -86,6 +86,8 @@ class Settings(Section):
     touching_distance: Share
     min_score: Share
     min_best_score: Share
+    max_sign: Share
+    max_lean: Lengths
     best_score_per_doubling: Share
     min_certainty: Share
     enlarge_below: Pixels

@@ -54,7 +54,7 @@ def test_a_digit_found_at_several_sizes_is_one_where_they_agree() -> None:
     detections = fuse(candidates(*boxes, objectness=(scores**2).tolist()), classified(0, 3), settings)
     np.testing.assert_allclose(detections.boxes, [scores @ np.array(boxes) / 2], atol=1e-4)
     np.testing.assert_allclose(detections.scores, [0.6 * 0.9 + 0.4 * 0.6], atol=1e-6)
-    assert [array.dtype for array in detections] == [np.float32] * 3
+    assert [array.dtype for array in detections] == [np.float32] * 4
 
 
 def test_candidates_that_agree_vote_for_the_class() -> None:
@@ -107,7 +107,7 @@ def test_what_is_probably_no_digit_is_left_out() -> None:
     assert fuse(candidates(*APART), rows, changed(min_candidate_score=0.125)).boxes[:, 0].tolist() == [10, 110]
     assert len(fuse(candidates(*APART), rows, changed(min_candidate_score=0.01)).boxes) == 3
     empty = fuse(candidates(), classified(0.5, 0), SETTINGS)
-    assert [array.shape for array in empty] == [(0, 4), (0,), (0, 10)]
+    assert [array.shape for array in empty] == [(0, 4), (0,), (0, 10), (0,)]
 
 
 def test_networks_that_are_perfectly_sure_and_disagree_give_numbers() -> None:
@@ -126,11 +126,11 @@ def test_order_position_and_size_make_no_difference(seed: int, right: int, facto
     count = int(random.integers(1, 25))
     places = random.integers(0, 150, (4, 2))[random.integers(0, 4, count)] + random.integers(-9, 10, (count, 2))
     corners = np.hstack([places, places + random.integers(10, 60, (count, 2))])
-    labels, rows = (random.dirichlet(np.full(size, 0.3), count).astype(np.float32) for size in (10, 11))
+    labels, rows = (random.dirichlet(np.full(size, 0.3), count).astype(np.float32) for size in (10, 13))
     objectness = random.uniform(0.12, 1, count).tolist()
     original = candidates(*map(tuple, corners.tolist()), objectness=objectness, labels=labels)
     detections = fuse(original, rows, SETTINGS)
-    best = np.sqrt(original.objectness * (1 - rows[:, 10])).max()
+    best = np.sqrt(original.objectness * rows[:, :10].sum(axis=1)).max()
     assert ((detections.scores > 0) & (detections.scores <= best + 1e-6)).all()
     # The best candidate is always one of them.
     assert len(detections.boxes) or best <= SETTINGS.min_candidate_score + 1e-6
@@ -163,7 +163,10 @@ def accepted(*rows: tuple[float, float], area: int = 10_000, **settings: float) 
     """Return which detections of a size and a score are accepted."""
     boxes = np.array([(99 * x, 0, 99 * x + 5, size) for x, (size, _) in enumerate(rows)], np.float32).reshape(-1, 4)
     scores, labels = np.array([score for _, score in rows], np.float32), np.full((len(rows), 10), 0.1, np.float32)
-    return [bool(digit) for digit in accept(Detections(boxes, scores, labels), area, changed(**settings))]
+    return [
+        bool(digit)
+        for digit in accept(Detections(boxes, scores, labels, np.zeros_like(scores)), area, changed(**settings))
+    ]
 
 
 def test_improbable_and_relatively_small_digits_are_rejected() -> None:
@@ -200,7 +203,10 @@ def test_what_alone_looks_like_a_digit_is_none_among_less_certain_ones() -> None
     def scores(lefts: list[float], given: list[float]) -> Floats:
         boxes = np.array([(left, 20, left + 40, 70) for left in lefts], np.float32)
         labels = np.full((len(lefts), 10), 0.1, np.float32)
-        return in_context(Detections(boxes, np.array(given, np.float32), labels), changed(context_weight=1.0)).scores
+        return in_context(
+            Detections(boxes, np.array(given, np.float32), labels, np.zeros(len(lefts), np.float32)),
+            changed(context_weight=1.0),
+        ).scores
 
     row = [0.0, 60.0, 120.0, 180.0, 240.0]
     assert scores(row, [0.8, 0.8, 0.7, 0.8, 0.8])[2] == pytest.approx(0.7)
