@@ -146,3 +146,11 @@ def pale(drawn: Grey) -> NDArray[np.float64]:
 def test_pale_ink_is_seen_in_uneven_light(name: str) -> None:
     drawn = draw(name, thickness=9)
     assert alike(strokes(pale(drawn).astype(np.uint8), around(drawn < 128)), alone(drawn)) > 0.95
+
+
+@pytest.mark.parametrize("right", [-8, 0, 5, 10])
+def test_how_far_a_stroke_leans_is_measured_in_columns_per_row(right: int) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    cv2.line(image, (14 + right // 2, 4), (14 - right // 2, 24), 255, 2)
+    assert ink.lean(image) == pytest.approx(2 * (right // 2) / 20, abs=0.06)
+    assert ink.lean(np.zeros((28, 28), np.uint8)) == 0

@@ -14,6 +14,7 @@ from PIL import Image
 from digits.core.errors import InputError
 from digits.core.files import write_json
 from digits.core.task import Task
+from digits.reading.classes import SIGN
 from digits.reading.decoding import MAX_SIDE, Source
 from digits.reading.reading import Digit, Reading
 from digits.reading.recognizer import NETWORK, READER, DigitRecognizer, Reader, Recognizer, SymbolRecognizer
@@ -127,6 +128,23 @@ def test_a_sign_parts_numbers_and_is_told() -> None:
     assert (reading.text, reading.text_with_signs) == ("10 01", "10.01")
     (sign,) = reading.signs
     assert sign.box == pytest.approx((middle - 4, foot - 8, 8, 8), abs=3)
+
+
+def test_a_stroke_that_leans_more_than_the_digits_and_may_be_a_sign_parts_numbers() -> None:
+    def classifier(crops: Floats) -> Floats:
+        rows = fakes.classifier(crops) * np.float32(0.8)
+        rows[:, SIGN] = 0.2
+        return rows
+
+    page = sheet("1 1")
+    cv2.line(page, (125, 28), (115, 68), 0, 5)
+    texts = [
+        DigitRecognizer(fakes.infer, Reader(fakes.detector, classifier, changed(max_sign=limit, max_lean=lean)))
+        .read(page)
+        .text
+        for limit, lean in [(0.1, 0.1), (0.3, 0.1), (0.1, 0.5)]
+    ]
+    assert texts == ["1 1", "111", "111"]
 
 
 @pytest.mark.parametrize("turns", [1, 3])
