@@ -13,15 +13,18 @@ from tests.repository import ROOT
 
 
 @pytest.mark.slow
-def test_a_wheel_installed_alone_reads_images_and_says_what_else_needs(tmp_path: Path) -> None:
+def test_a_wheel_of_the_sdist_installed_alone_reads_images_and_says_what_else_needs(tmp_path: Path) -> None:
     # setuptools writes a folder build/ next to the sources, so these are copied.
     source = tmp_path / "source"
     for name in ("digits", "models", "reader/models"):
         shutil.copytree(ROOT / name, source / name)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    build = f"from setuptools import build_meta; build_meta.build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=source, stdout=subprocess.DEVNULL, check=True)
+    (sdist,) = tmp_path.glob("digits-*.tar.gz")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(source)], check=True)
+    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(sdist)], check=True)
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
