@@ -126,7 +126,8 @@ def test_images_in_a_format_that_is_not_read_are_named_at_the_end(
 def test_each_page_of_a_file_is_read(
     model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    blank, page = (Image.open(folder / name).convert("L") for name in ("b.png", "a.png"))
+    page = Image.open(folder / "a.png").convert("L")
+    blank = Image.new("L", page.size, 255)
     blank.save(folder / f"scan.{kind}", save_all=True, append_images=[page])
     run(monkeypatch, "read", folder / f"scan.{kind}", "--model", model)
     first, second = capsys.readouterr().out.splitlines()
