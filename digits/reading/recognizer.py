@@ -201,6 +201,13 @@ class Page:
     certain: NDArray[np.float32] = field(init=False)
 
     @property
+    def filled(self) -> float:
+        """The fraction of the image's longer side that its only piece of ink takes; 0 if there are others."""
+        if self.lone is None:
+            return 0.0
+        return float(max(self.lone[2:] - self.lone[:2]) / (max(self.pixels.shape) - 2 * self.margin))
+
+    @property
     def sense(self) -> float:
         """How much sense it makes: how many digits more are probably right than wrong."""
         return float((2 * self.certain[self.accepted] - 1).sum())
@@ -237,8 +244,16 @@ class DigitRecognizer(Recognizer):
 
     def _see(self, pages: Sequence[Page]) -> None:
         """Find the digits of each page."""
-        self._propose(pages)
-        self._classify(pages)
+        alone = [page for page in pages if page.filled >= self.settings.min_filled]
+        for page in alone:
+            assert page.lone is not None
+            page.candidates = lone_candidates(page.pixels, page.lone, self.settings)
+        self._classify(alone)
+        # Where the only piece of ink is certainly a digit, no other need be looked for.
+        certain = {id(page) for page in alone if page.digits.scores.max(initial=0) >= self.settings.sure_alone}
+        others = [page for page in pages if id(page) not in certain]
+        self._propose(others)
+        self._classify(others)
         self._vote(pages)
 
     def _look_again(self, page: Page) -> Page:

@@ -65,6 +65,8 @@ class Settings(Section):
     candidate_sizes: tuple[Pixels, Pixels]
     lone_sizes: tuple[Pixels, Pixels]
     lone_objectness: Share
+    min_filled: Share
+    sure_alone: Share
     min_objectness: Share
     max_candidates: Annotated[int, Field(ge=1, le=100_000)]
     crop_box_side: Annotated[float, Field(gt=1, le=32)]

@@ -102,6 +102,17 @@ def test_what_is_no_digit_is_rejected() -> None:
     assert len(recognizer(min_score=0.1).read(page).digits) == 3
 
 
+def test_where_a_digit_fills_the_image_no_other_is_looked_for() -> None:
+    def detector(frames: Floats) -> Floats:
+        raise AssertionError("looked for")
+
+    reader = Reader(detector, fakes.classifier, changed(min_filled=0.5, sure_alone=0.8, lone_objectness=1))
+    page = sheet("1", size=30)
+    assert DigitRecognizer(fakes.infer, reader).read(page).text == "1"
+    with pytest.raises(AssertionError, match="looked for"):
+        DigitRecognizer(fakes.infer, reader).read(np.pad(page, 60, constant_values=255))
+
+
 def test_the_box_of_a_padded_image_is_within_the_image() -> None:
     # What is found is larger than the image, which is padded with 6 pixels.
     cells = fakes.at({(4, 4): [0.9, 15, 15, 15, 15, *fakes.labelled(9, 9)]})
