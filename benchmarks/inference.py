@@ -38,7 +38,7 @@ def main() -> None:
     train, held_out = (
         store.load(Path("data/processed", f"{part}.npz"), "preprocess") for part in ("train", "validation")
     )
-    model, _ = network.load(arguments.model)
+    model, task = network.load(arguments.model)
     compiled = tf.function(lambda images: model([images], training=False), reduce_retracing=True)
     with tempfile.TemporaryDirectory() as folder:
         ways: dict[str, Callable[[Any], Any]] = {
@@ -47,7 +47,7 @@ def main() -> None:
         }
         for name, form in (("ONNX Runtime", "onnx"), ("TFLite", "tflite")):
             path = Path(folder) / f"model{SUFFIXES[form]}"
-            export(model, path, form)
+            export(model, path, form, task)
             ways[name] = open_exported(path, form, threads=1)
         small = Path(folder, "int8.onnx")
         quantize(Path(folder, "model.onnx"), small, train.images[:EXAMPLES])
